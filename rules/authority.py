@@ -1,9 +1,16 @@
-"""What allows a write to the distributor: evidence that was read back, never a claim (decision 1, I1)."""
+"""What allows a write to the distributor: evidence that was read back, never a claim (decision 1, I1, Y1)."""
 
-from datetime import datetime
-from typing import Protocol
+from datetime import date, datetime, timedelta
+from typing import Protocol, Self
 
-from rules.order import LicenceOrder
+from pydantic import AwareDatetime, model_validator
+
+from rules.agreement import AgreementLine, AgreementTerms, Paper, UnreadablePaper, compare, read_paper
+from rules.envelope import EnvelopeReading
+from rules.order import Frozen, LicenceOrder, Term
+from rules.people import AuthorisedContact, same_address
+
+FRESH = timedelta(minutes=5)
 
 
 class NotCovered(Exception):
@@ -26,3 +33,168 @@ class EndAuthority(Protocol):
     def authority_id(self) -> str: ...
 
     def assert_covers_end(self, subscription_id: str, cancel_date: datetime) -> None: ...
+
+
+class SignerDecision(Frozen):
+    """Contracts accepted a signer who isn't an authorised contact with the right to sign (N5)."""
+
+    signer: str
+    by: str
+    at: AwareDatetime
+
+
+class SignedAgreement(Frozen):
+    """A completed agreement. It holds nothing but DocuSign's own reading and the customer's rights as read.
+
+    It can't be built from an envelope that isn't completed, that a customer's signer hasn't signed, or whose
+    fields don't make an agreement: pydantic refuses (N5). What was signed is derived from the reading each time.
+    """
+
+    reading: EnvelopeReading
+    client_role: str
+    may_sign: tuple[AuthorisedContact, ...]
+    signer_decisions: tuple[SignerDecision, ...] = ()
+
+    @model_validator(mode="after")
+    def _only_from_a_completed_envelope(self) -> Self:
+        if not self.reading.is_completed:
+            raise ValueError(f"envelope {self.reading.envelope_id} is '{self.reading.status}', not completed (N5)")
+        signers = self.reading.signers_of(self.client_role)
+        if not signers:
+            raise ValueError(f"envelope {self.reading.envelope_id} has no signer in the role '{self.client_role}' (N5)")
+        for signer in signers:
+            if signer.status != "completed" or signer.signed_at is None:
+                raise ValueError(f"{signer.email} of the customer is '{signer.status}', not completed (N5)")
+        try:
+            read_paper(self.reading.fields)
+        except UnreadablePaper as unreadable:
+            raise ValueError(
+                f"envelope {self.reading.envelope_id} can't be read as an agreement: {unreadable} (N4)"
+            ) from None
+        return self
+
+    @property
+    def authority_id(self) -> str:
+        return f"docusign:{self.reading.envelope_id}"
+
+    @property
+    def paper(self) -> Paper:
+        return read_paper(self.reading.fields)
+
+    @property
+    def signers(self) -> tuple[str, ...]:
+        """The customer's signers, by mail address."""
+        return tuple(signer.email for signer in self.reading.signers_of(self.client_role))
+
+    def unauthorised_signers(self, first_term_value: object = None) -> tuple[str, ...]:
+        """Signers without the right to sign, or above their limit, on whom contracts hasn't decided (N5)."""
+        decided = [decision.signer for decision in self.signer_decisions]
+        return tuple(
+            email
+            for email in self.signers
+            if not any(same_address(email, one) for one in decided) and not self._may(email, first_term_value)
+        )
+
+    def _may(self, email: str, first_term_value: object) -> bool:
+        for contact in self.may_sign:
+            if contact.may_sign and same_address(contact.email, email):
+                return (
+                    contact.first_term_limit is None
+                    or first_term_value is None
+                    or not first_term_value > contact.first_term_limit  # type: ignore[operator]
+                )
+        return False
+
+    def assert_covers(self, order: LicenceOrder) -> None:
+        """Raise `NotCovered` unless exactly this order was signed for, and was read just now."""
+        against: list[str] = []
+        age = order.at - self.reading.read_at
+        if not timedelta(0) <= age <= FRESH:
+            against.append(
+                f"the envelope was read at {self.reading.read_at:%Y-%m-%d %H:%M:%S} UTC, not just before ordering"
+            )
+        paper = self.paper
+        if self.reading.reference and self.reading.reference != order.reference:
+            against.append(f"the envelope belongs to {self.reading.reference}, this order to {order.reference}")
+        if not self.reading.reference and paper.reference not in ("", order.reference):
+            against.append(f"the paper names {paper.reference}, this order is {order.reference}")
+        if order.term is Term.ANNUAL and paper.term is not Term.ANNUAL:
+            against.append("an annual order needs a signed annual agreement (Y1)")
+        if paper.start is not None and paper.start > order.order_day:
+            against.append(f"the agreement starts on {paper.start}, today is {order.order_day} (N6)")
+        if paper.end is not None and paper.end <= order.order_day:
+            against.append(f"the agreement ended on {paper.end}, today is {order.order_day} (N7)")
+        against += [str(difference) for difference in compare(_terms_of(order, paper), paper)]
+        unauthorised = self.unauthorised_signers(order.first_term_value)
+        if unauthorised:
+            against.append(
+                f"signed by {', '.join(unauthorised)}, who may not sign for {order.customer} (or not this much)"
+            )
+        if against:
+            raise NotCovered(
+                f"Envelope {self.reading.envelope_id} does not cover the order {order.reference} (N5): "
+                + "; ".join(against)
+                + ". Nothing was ordered. Void it and have the right terms signed, or start anew."
+            )
+
+
+def _terms_of(order: LicenceOrder, paper: Paper) -> AgreementTerms:
+    return AgreementTerms(
+        reference=order.reference,
+        customer=order.customer,
+        ticket=order.ticket,
+        term=order.term,
+        billing=order.billing,
+        currency=order.currency,
+        start=paper.start,
+        end=paper.end,
+        lines=tuple(
+            AgreementLine(
+                product_id=line.product_id,
+                product_name=line.product_name,
+                seats=line.seats,
+                unit_price=line.unit_price,
+            )
+            for line in order.lines
+        ),
+    )
+
+
+class SignedEnd(Frozen):
+    """The end date that a signed agreement states, for one subscription bought under it (N7).
+
+    `commitment_end`: the end of the running term as Pax8 gives it; `term_months` its length. The agreement's end
+    is reached within this term, or this authority can't be built: earlier terms renew.
+    """
+
+    agreement: SignedAgreement
+    subscription_id: str
+    product_id: str
+    commitment_end: AwareDatetime
+    term_end: date
+
+    @model_validator(mode="after")
+    def _within_the_term_that_reaches_the_date(self) -> Self:
+        end = self.agreement.paper.end
+        if end is None:
+            raise ValueError("the agreement states no end date (N7)")
+        if self.term_end < end:
+            raise ValueError(f"this term ends on {self.term_end}, before the agreed end {end}: it renews (N7)")
+        lines = self.agreement.paper.lines
+        if not any(line.product_id == self.product_id for line in lines if line.product_id):
+            raise ValueError(f"product {self.product_id} does not stand in the agreement (N7)")
+        return self
+
+    @property
+    def authority_id(self) -> str:
+        return f"{self.agreement.authority_id}:end:{self.subscription_id}"
+
+    def assert_covers_end(self, subscription_id: str, cancel_date: datetime) -> None:
+        """Raise `NotCovered` unless it is this subscription's end, at exactly its term's end."""
+        if subscription_id != self.subscription_id:
+            raise NotCovered(f"The agreed end is that of {self.subscription_id}, not of {subscription_id} (N7).")
+        if cancel_date != self.commitment_end:
+            raise NotCovered(
+                f"{cancel_date:%Y-%m-%d %H:%M} is not the end of the term of {subscription_id}, "
+                f"{self.commitment_end:%Y-%m-%d %H:%M} (N7, P18)."
+            )

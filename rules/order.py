@@ -1,9 +1,11 @@
 """A licence order as it would be written to the distributor: what, how many, under which commitment."""
 
+from datetime import date, datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 
 class Frozen(BaseModel):
@@ -18,27 +20,39 @@ class Term(StrEnum):
     MONTHLY = "Monthly"
     ANNUAL = "1-Year"
 
+    @property
+    def months(self) -> int:
+        return 1 if self is Term.MONTHLY else 12
+
 
 class Billing(StrEnum):
-    """How often the customer is billed. A monthly bill under a 1-Year commitment is still an annual obligation."""
+    """How often the customer is billed. A monthly bill under a 1-Year commitment is an annual obligation."""
 
     MONTHLY = "Monthly"
     ANNUAL = "Annual"
+
+    @property
+    def months(self) -> int:
+        return 1 if self is Billing.MONTHLY else 12
 
 
 class ProvisioningAnswer(Frozen):
     """One answer to a provisioning question, as Pax8 takes it: a key and one or more values (pax8.md §6)."""
 
     key: str
-    values: tuple[str, ...]
+    values: Annotated[tuple[str, ...], Field(min_length=1)]
 
 
 class OrderLine(Frozen):
-    """One product of an order. `commitment_id` is Pax8's id of the commitment whose term is `LicenceOrder.term`."""
+    """One product of an order, with the customer's price per seat and billing period that it was agreed at.
+
+    `commitment_id` is Pax8's id of the commitment whose term is `LicenceOrder.term`; it differs by product.
+    """
 
     product_id: str
     product_name: str
     seats: Annotated[int, Field(gt=0)]
+    unit_price: Decimal
     commitment_id: str
     provisioning: tuple[ProvisioningAnswer, ...] = ()
 
@@ -46,12 +60,30 @@ class OrderLine(Frozen):
 class LicenceOrder(Frozen):
     """One order for one Pax8 company: all its lines share one term and one billing frequency.
 
-    `reference` is ours (Pax8 has no field for it): the procedure's, as it stands in the agreement.
+    Pax8 has no field for a reference of ours, so `reference` (the procedure's, as it stands on the agreement),
+    `customer` and `ticket` serve the comparison with the evidence only. `at` is the moment of ordering, UTC;
+    `order_day` the same in the MSP's zone (P6).
     """
 
     reference: str
+    customer: str
+    ticket: str
     company_id: str
     ordered_by_email: str
     term: Term
     billing: Billing
+    currency: str
     lines: Annotated[tuple[OrderLine, ...], Field(min_length=1)]
+    at: AwareDatetime
+    order_day: date
+
+    @property
+    def first_term_value(self) -> Decimal:
+        """What the customer is bound to for the first term, in `currency`, before tax."""
+        periods = max(self.term.months // self.billing.months, 1)
+        return sum((line.unit_price * line.seats for line in self.lines), Decimal(0)) * periods
+
+
+def utc_text(moment: datetime) -> str:
+    """A moment as text for people and logs: `2026-11-22 17:05 UTC`."""
+    return moment.strftime("%Y-%m-%d %H:%M UTC")

@@ -1,0 +1,74 @@
+"""An envelope as it was read from DocuSign at one moment, and what that reading means."""
+
+from pydantic import AwareDatetime, Field
+
+from rules.events import Declined, Expired, Signed, SignerBounced, Voided
+from rules.order import Frozen
+
+REFERENCE_FIELD = "countersign_ref"
+RUN_FIELD = "countersign_run"
+EXPIRED_REASON = "envelope has expired"
+
+
+class SignerReading(Frozen):
+    """One signer as read. `status` is DocuSign's, lower case (docusign.md §5)."""
+
+    role: str
+    name: str
+    email: str
+    status: str
+    signed_at: AwareDatetime | None = None
+    declined_reason: str = ""
+    bounced_reason: str = ""
+
+
+class EnvelopeReading(Frozen):
+    """What DocuSign said of one envelope at `read_at`. Made from DocuSign's own answer only, never from a form."""
+
+    envelope_id: str
+    status: str
+    read_at: AwareDatetime
+    sent_at: AwareDatetime | None = None
+    completed_at: AwareDatetime | None = None
+    voided_reason: str = ""
+    reference: str = ""
+    run_id: str = ""
+    signers: tuple[SignerReading, ...] = ()
+    fields: dict[str, str] = Field(default_factory=dict)
+
+    @property
+    def is_completed(self) -> bool:
+        """Signed by everybody: the only state that counts as a signed agreement (N5)."""
+        return self.status == "completed" and self.completed_at is not None
+
+    def signers_of(self, role: str) -> tuple[SignerReading, ...]:
+        return tuple(signer for signer in self.signers if signer.role == role)
+
+
+EnvelopeEvent = Signed | Declined | Voided | Expired | SignerBounced
+
+
+def event_of(reading: EnvelopeReading) -> EnvelopeEvent | None:
+    """What has become of the envelope, or None while it is still out.
+
+    An expiry is a void with DocuSign's own reason (docusign.md §4.4). A bounced signer leaves the envelope `sent`,
+    so it is read from the signers. `deleted` counts as voided: somebody took it away.
+    """
+    if reading.is_completed and reading.completed_at is not None:
+        return Signed(envelope_id=reading.envelope_id, at=reading.completed_at)
+    if reading.status == "declined":
+        decliner = next((s for s in reading.signers if s.status == "declined"), None)
+        return Declined(
+            envelope_id=reading.envelope_id,
+            by=decliner.email if decliner else "",
+            reason=decliner.declined_reason if decliner else "",
+        )
+    if reading.status in ("voided", "deleted"):
+        if EXPIRED_REASON in reading.voided_reason.casefold():
+            return Expired(envelope_id=reading.envelope_id)
+        reason = reading.voided_reason or ("deleted in DocuSign" if reading.status == "deleted" else "")
+        return Voided(envelope_id=reading.envelope_id, reason=reason)
+    bounced = next((s for s in reading.signers if s.status == "autoresponded"), None)
+    if bounced is not None:
+        return SignerBounced(envelope_id=reading.envelope_id, signer=bounced.email, reason=bounced.bounced_reason)
+    return None

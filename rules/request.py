@@ -1,0 +1,314 @@
+"""The request for a new subscription: as typed at launch, and as checked (N1)."""
+
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal, InvalidOperation
+
+from pydantic import Field
+
+from rules.agreement import AgreementLine, AgreementTerms
+from rules.order import Billing, Frozen, Term
+from rules.people import AuthorisedContact, Person
+from rules.refusal import Problem, Refused
+
+MOST_SEATS = 100_000
+
+
+class AskedLine(Frozen):
+    """One line as typed. `field` is where on the form, for messages."""
+
+    field: str
+    product: str
+    seats: int
+    quote_line: str
+
+
+class LaunchForm(Frozen):
+    """The launch form as typed. Empty text: not given. Days are ISO, in the MSP's zone."""
+
+    customer: str
+    ticket: str
+    requester: str
+    signer: str
+    product: str
+    seats: int
+    quote_line: str
+    further_lines: str = ""
+    term: Term = Term.MONTHLY
+    billing_frequency: Billing = Billing.MONTHLY
+    annual_reason: str = ""
+    pricing_first: bool = False
+    start_date: str = ""
+    end_date: str = ""
+    mca_first_name: str = ""
+    mca_last_name: str = ""
+    tenant: str = ""
+    licence_users: str = ""
+    follow_up_person: str = ""
+    follow_up_work: str = ""
+    envelope: str = ""
+
+
+class AskedRequest(Frozen):
+    """The form read: what can be judged without looking anything up. Refusals name field, clause, way out."""
+
+    form: LaunchForm
+    lines: tuple[AskedLine, ...]
+    start: date | None
+    end: date | None
+    licence_users: tuple[str, ...]
+
+
+def read_form(form: LaunchForm, today: date) -> AskedRequest:
+    """Read the launch form. Raises `Refused` with every problem at once; `today` is in the MSP's zone."""
+    problems: list[Problem] = []
+
+    def problem(field: str, clause: str, message: str, way_out: str) -> None:
+        problems.append(Problem(field=field, clause=clause, message=message, way_out=way_out))
+
+    for field, clause in (("customer", "N1"), ("ticket", "N3"), ("requester", "N1"), ("signer", "N4")):
+        if not getattr(form, field).strip():
+            problem(field, clause, "is empty.", "Fill it in.")
+    lines = _lines(form, problems)
+    start = _day("start_date", "N6", form.start_date, problems)
+    end = _day("end_date", "N7", form.end_date, problems)
+    if start is not None and start < today:
+        problem("start_date", "N6", f"{start} is in the past (today is {today}).", "Leave it empty for 'at once'.")
+    if start is not None and start == today:
+        start = None
+    if end is not None and end <= max(today, start or today):
+        problem("end_date", "N7", f"{end} is not after the start ({start or today}).", "Give a later day, or none.")
+    if form.term is Term.ANNUAL and not form.annual_reason.strip():
+        problem(
+            "annual_reason",
+            "P18",
+            "an annual term binds the customer for twelve months and needs a reason.",
+            "Say who of the customer asked for annual, and why; or choose Monthly.",
+        )
+    if form.term is Term.MONTHLY and form.billing_frequency is Billing.ANNUAL and not form.pricing_first:
+        problem("billing_frequency", "N1", "a Monthly term can't be billed annually.", "Choose Monthly.")
+    for field in ("mca_first_name", "mca_last_name"):
+        if not getattr(form, field).strip():
+            problem(
+                field,
+                "P6",
+                "is empty: Pax8 asks who of the customer accepted Microsoft's Customer Agreement.",
+                "Ask the customer; a name is never made up.",
+            )
+    if form.follow_up_work.strip() and not form.follow_up_person.strip():
+        problem("follow_up_person", "P13", "is empty, but there is follow-up work.", "Say who does it.")
+    if problems:
+        raise Refused(problems)
+    users = tuple(dict.fromkeys(part.strip() for part in form.licence_users.replace(",", "\n").split() if part.strip()))
+    return AskedRequest(form=form, lines=lines, start=start, end=end, licence_users=users)
+
+
+def _lines(form: LaunchForm, problems: list[Problem]) -> tuple[AskedLine, ...]:
+    lines = [AskedLine(field="product", product=form.product.strip(), seats=form.seats, quote_line=form.quote_line)]
+    for number, text in enumerate(form.further_lines.splitlines(), start=2):
+        if not text.strip():
+            continue
+        field = f"further_lines, line {number - 1}"
+        parts = [part.strip() for part in text.split("|")]
+        if len(parts) != 3 or not all(parts) or not parts[0].isdecimal():
+            problems.append(
+                Problem(
+                    field=field,
+                    clause="N1",
+                    message=f"'{text.strip()}' can't be read.",
+                    way_out="Write one line a product: seats | product | quote line",
+                )
+            )
+            continue
+        lines.append(AskedLine(field=field, product=parts[1], seats=int(parts[0]), quote_line=parts[2]))
+    for line in lines:
+        seats_field = "seats" if line.field == "product" else line.field
+        if not 0 < line.seats <= MOST_SEATS:
+            problems.append(
+                Problem(
+                    field=seats_field,
+                    clause="P4",
+                    message=f"{line.seats} seats can't be ordered.",
+                    way_out=f"Give a whole number from 1 to {MOST_SEATS}.",
+                )
+            )
+    for line in lines:
+        if [other.product for other in lines].count(line.product) > 1:
+            problems.append(
+                Problem(
+                    field=line.field,
+                    clause="N1",
+                    message=f"'{line.product}' stands on several lines.",
+                    way_out="Give each product once, with all its seats.",
+                )
+            )
+            break
+    return tuple(lines)
+
+
+def _day(field: str, clause: str, text: str, problems: list[Problem]) -> date | None:
+    if not text.strip():
+        return None
+    try:
+        return date.fromisoformat(text.strip()[:10])
+    except ValueError:
+        problems.append(
+            Problem(field=field, clause=clause, message=f"'{text}' is not a day.", way_out="Write it as 2026-12-31.")
+        )
+        return None
+
+
+class Offer(Frozen):
+    """What one product costs under one term and billing frequency, as the catalogue said at `LaunchForm` time.
+
+    `retail` is the suggested customer's price per seat and billing period, `cost` ours: for pricing's eyes only.
+    """
+
+    term: Term
+    billing: Billing
+    commitment_id: str
+    retail: Decimal
+    cost: Decimal
+    auto_renew: bool = True
+
+
+class CheckedLine(Frozen):
+    """One line with the product it stands for, fixed at launch, and the offers of the catalogue."""
+
+    field: str
+    product_id: str
+    product_name: str
+    catalogue_name: str
+    quote_line: str
+    seats: int = Field(gt=0)
+    offers: tuple[Offer, ...]
+    price: Decimal | None = None
+    price_by: str = ""
+
+    def offer(self, term: Term, billing: Billing) -> Offer | None:
+        return next((o for o in self.offers if o.term is term and o.billing is billing), None)
+
+
+class Customer(Frozen):
+    """The customer in every system: Autotask company, Pax8 company, IT Glue organisation, Microsoft tenant."""
+
+    autotask_id: int
+    name: str
+    domain: str
+    pax8_id: str
+    itglue_id: str
+    tenant_id: str
+    tenant_source: str
+    gdap_active: bool
+
+
+class CheckedRequest(Frozen):
+    """A request that passed every check before anything happened outside. The snapshot that a run works on.
+
+    `reference` is ours: on the agreement, tickets, mails and assets. Persisted; grows only, with defaults.
+    """
+
+    reference: str
+    run_id: str
+    customer: Customer
+    ticket_id: int
+    ticket_number: str
+    requester: Person
+    requester_resource_id: int
+    senior: Person
+    signer: AuthorisedContact
+    lines: tuple[CheckedLine, ...]
+    term: Term
+    billing: Billing
+    currency: str
+    pricing_first: bool
+    annual_reason: str = ""
+    start: date | None = None
+    end: date | None = None
+    mca_first_name: str = ""
+    mca_last_name: str = ""
+    licence_users: tuple[str, ...] = ()
+    follow_up: Person | None = None
+    follow_up_work: str = ""
+    given_envelope: str = ""
+    notices: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """`Contoso Ltd · Visio Plan 1 × 3`, with `+ 2 more` for further lines."""
+        first = self.lines[0]
+        more = f" + {len(self.lines) - 1} more" if len(self.lines) > 1 else ""
+        return f"{self.customer.name} · {first.product_name} × {first.seats}{more}"
+
+    @property
+    def what(self) -> str:
+        """Every line in words: `3 × Visio Plan 1, 2 × Power BI Pro`."""
+        return ", ".join(f"{line.seats} × {line.product_name}" for line in self.lines)
+
+    @property
+    def terms(self) -> AgreementTerms:
+        """The terms to be signed. A line without a confirmed price takes the catalogue's retail price."""
+        return AgreementTerms(
+            reference=self.reference,
+            customer=self.customer.name,
+            ticket=self.ticket_number,
+            term=self.term,
+            billing=self.billing,
+            currency=self.currency,
+            start=self.start,
+            end=self.end,
+            lines=tuple(
+                AgreementLine(
+                    product_id=line.product_id,
+                    product_name=line.product_name,
+                    seats=line.seats,
+                    unit_price=self.price_of(line),
+                )
+                for line in self.lines
+            ),
+        )
+
+    def price_of(self, line: CheckedLine) -> Decimal:
+        """The customer's price for a line: the one a person confirmed, else the catalogue's retail price."""
+        if line.price is not None:
+            return line.price
+        offer = line.offer(self.term, self.billing)
+        if offer is None:
+            raise ValueError(f"{line.product_name} has no offer for {self.term.value}, billed {self.billing.value}")
+        return offer.retail
+
+    def with_prices(self, prices: Mapping[str, Decimal], by: str) -> "CheckedRequest":
+        """The same request with a person's figures, by product name."""
+        lines = tuple(
+            line.model_copy(update={"price": prices[line.product_name], "price_by": by})
+            if line.product_name in prices
+            else line
+            for line in self.lines
+        )
+        return self.model_copy(update={"lines": lines})
+
+
+class UnreadableAnswer(Exception):
+    """A person's figures can't be read. Says which line and how to write it; the form is shown again."""
+
+
+def read_prices(text: str, products: tuple[str, ...], all_needed: bool) -> dict[str, Decimal]:
+    """Read a person's figures, one line a product: `Visio Plan 1 = 5.20`. Raises `UnreadableAnswer`."""
+    prices: dict[str, Decimal] = {}
+    for line in text.splitlines():
+        if not line.strip():
+            continue
+        name, separator, figure = (part.strip() for part in line.rpartition("="))
+        if not separator or name not in products:
+            raise UnreadableAnswer(f"'{line.strip()}': write 'product = price', products are {', '.join(products)}")
+        try:
+            price = Decimal(figure)
+        except InvalidOperation:
+            raise UnreadableAnswer(f"'{figure}' is not a price; write it as 12.50") from None
+        if not price.is_finite() or price < 0:
+            raise UnreadableAnswer(f"'{figure}' is not a price; write it as 12.50")
+        prices[name] = price
+    missing = [name for name in products if name not in prices]
+    if missing and (all_needed or not prices):
+        raise UnreadableAnswer(f"no price for {', '.join(missing)}; write one line each: product = 12.50")
+    return prices

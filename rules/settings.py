@@ -1,0 +1,126 @@
+"""The MSP's own settings, as the rules need them: people, calendar, folders, templates, policies."""
+
+from datetime import timedelta
+from enum import StrEnum
+
+from rules.calendar import Calendar
+from rules.order import Frozen
+from rules.people import Person
+from rules.product_map import ProductMap
+from rules.provisioning import AnswerBook
+
+
+class Release(StrEnum):
+    """Whether contracts looks at each draft before it goes to the customer (N4)."""
+
+    BY_CONTRACTS = "contracts releases"
+    DIRECT = "sent directly"
+
+
+class ContactSource(StrEnum):
+    """Where the customer's authorised contacts are named (clauses, Roles)."""
+
+    IT_GLUE = "IT Glue asset"
+    AUTOTASK = "Autotask contact field"
+
+
+class Templates(Frozen):
+    """The agreement templates in DocuSign: one a term, with `rows` product rows each (N4)."""
+
+    monthly: str
+    annual: str
+    rows: int
+    client_role: str
+    msp_role: str
+
+
+class ContactFields(Frozen):
+    """Where to read an authorised contact: an IT Glue type and its name-keys, or Autotask's user-defined fields."""
+
+    source: ContactSource
+    itglue_type: str
+    itglue_email: str
+    itglue_may_confirm: str
+    itglue_may_sign: str
+    itglue_limit: str
+    autotask_may_confirm: str
+    autotask_may_sign: str
+
+
+class AssetFields(Frozen):
+    """The IT Glue types to write: the Application type, and which trait holds what (P11)."""
+
+    application_type: str
+    traits: dict[str, str]
+    tenant_type: str
+    tenant_id: str
+
+
+class AutotaskLabels(Frozen):
+    """Picklist labels of the Autotask tenant; resolved to ids by name, refused when missing (autotask.md §7)."""
+
+    note_type: str
+    publish_internal: str
+    publish_all: str
+    status_complete: str
+    status_waiting: str
+    queue: str
+    priority_normal: str
+    priority_top: str
+
+
+class Patience(Frozen):
+    """How long a wait may last: in business days until the mail is repeated, then until the senior colleague."""
+
+    remind_after: int
+    hand_over_after: int
+
+
+class Settings(Frozen):
+    """Everything that an owner decides. People are configuration, never code."""
+
+    msp_name: str
+    calendar: Calendar
+    shared_mailbox: str
+    contracts: Person
+    pricing: Person
+    billing: Person
+    senior_staff: tuple[Person, ...]
+    msp_signer: Person
+    release: Release
+    objection: timedelta
+    envelope_life_days: int
+    late_signature_days: int
+    patience: Patience
+    product_map: ProductMap
+    answers: AnswerBook
+    mca_customer_email: bool
+    templates: Templates
+    contact_fields: ContactFields
+    asset_fields: AssetFields
+    labels: AutotaskLabels
+    gdap_roles: tuple[str, ...]
+    order_mail_sender: str
+    order_mail_folder: str
+    customer_mail_folder: str
+    public_folder_alive: bool
+    currency: str
+    order_settle: timedelta
+    provisioning_poll: timedelta
+    provisioning_inline: timedelta
+    autotask_url: str
+    itglue_url: str
+    docusign_url: str
+    prefect_url: str
+    kb100_url: str
+    clock_url: str = ""
+
+    def senior_for(self, requester_email: str) -> Person:
+        """The senior colleague for a requester: the first on the list who isn't the requester (clauses, Roles)."""
+        for person in self.senior_staff:
+            if person.email.casefold() != requester_email.casefold():
+                return person
+        raise ValueError("the settings name no senior colleague besides the requester")
+
+    def template_for(self, term_value: str) -> str:
+        return self.templates.monthly if term_value == "Monthly" else self.templates.annual
