@@ -196,7 +196,7 @@ class Customer(Frozen):
     name: str
     domain: str
     pax8_id: str
-    itglue_id: str
+    itglue_id: int
     tenant_id: str
     tenant_source: str
     gdap_active: bool

@@ -1,0 +1,265 @@
+"""The agreement in DocuSign: drafted, corrected, sent, looked at, read as evidence, voided (N4, N5)."""
+
+import contextlib
+import uuid
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from pydantic import ValidationError
+
+from rules.agreement import AgreementTerms, Difference, Paper, UnreadablePaper, compare, price_text, read_paper
+from rules.authority import SignedAgreement, SignerDecision
+from rules.envelope import REFERENCE_FIELD, RUN_FIELD, EnvelopeReading, SignerReading, event_of
+from rules.events import Event
+from rules.order import Frozen
+from rules.refusal import refuse
+from rules.request import CheckedRequest
+from tasks.case import Case
+from tasks.contacts import authorised_contacts
+from tasks.office import office
+from tasks.step import step
+from vendors.docusign import Envelope, EnvelopeDraft, RoleAssignment
+from vendors.errors import Refused as VendorRefused
+
+LOOK_EVERY = timedelta(minutes=15)
+FIND_SINCE = timedelta(days=400)
+NAMESPACE = uuid.UUID("3a8c1c5e-6f0b-4a57-9d3c-7f6f0a1b2c3d")
+
+
+class DraftedEnvelope(Frozen):
+    """An envelope of this procedure. `by_hand`: contracts made it from our template, and it was given."""
+
+    envelope_id: str
+    by_hand: bool = False
+
+
+def transaction_of(reference: str) -> str:
+    """DocuSign's transaction id for a procedure's envelope: the same at every attempt (docusign.md §10)."""
+    return str(uuid.uuid5(NAMESPACE, reference))
+
+
+@step(key=lambda request: request.reference)
+async def draft_agreement(request: CheckedRequest) -> DraftedEnvelope:
+    """Make the draft, once: found by transaction id or custom field, else created; a draft mails nobody (N4).
+
+    The second look, by custom field, is for the time after the transaction id's seven days.
+    """
+    docusign, settings, terms = office().docusign, office().settings, request.terms
+    found = await docusign.find_by_transaction(transaction_of(request.reference))
+    if not found:
+        since = office().clock.now() - FIND_SINCE
+        found = await docusign.find_by_custom_field(REFERENCE_FIELD, request.reference, since)
+    live = [one for one in found if one.status not in ("deleted",)]
+    if live:
+        return DraftedEnvelope(envelope_id=live[0].envelope_id)
+    draft = EnvelopeDraft(
+        template_id=settings.template_for(request.term.value),
+        subject=subject_of(settings.msp_name, request),
+        blurb=f"Please sign the subscription agreement for {request.what}. Questions: "
+        f"{request.requester.name}, {request.requester.phone or request.requester.email}.",
+        transaction_id=transaction_of(request.reference),
+        custom_fields={REFERENCE_FIELD: request.reference, RUN_FIELD: request.run_id},
+        roles=(
+            RoleAssignment(
+                role_name=settings.templates.client_role,
+                name=request.signer.name,
+                email=request.signer.email,
+                routing_order=1,
+                tabs=terms.fields(settings.templates.rows),
+            ),
+            RoleAssignment(
+                role_name=settings.templates.msp_role,
+                name=settings.msp_signer.name,
+                email=settings.msp_signer.email,
+                routing_order=2,
+            ),
+        ),
+        expire_after_days=settings.envelope_life_days,
+    )
+    return DraftedEnvelope(envelope_id=await docusign.create_draft(draft))
+
+
+def subject_of(msp: str, request: CheckedRequest) -> str:
+    """The envelope's mail subject: at most 100 characters, longer ones are an error at DocuSign (docusign.md §4.1)."""
+    subject = f"{msp}: subscription agreement {request.reference}"
+    return subject if len(subject) <= 100 else f"Subscription agreement {request.reference}"
+
+
+async def check_given_envelope(request: CheckedRequest, terms: AgreementTerms) -> None:
+    """An envelope made by hand counts only if its fields carry our labels and say what was asked for (N4).
+
+    Raises `Refused` naming what is wrong with it; nothing has been changed then.
+    """
+    envelope = await office().docusign.envelope_with_tabs(request.given_envelope)
+    reading = read_envelope(envelope, office().clock.now())
+    field, way_out = "envelope", "Correct it in DocuSign, or leave the field empty: the draft is then made for you."
+    if reading.reference and reading.reference != request.reference:
+        raise refuse(field, "N4", f"this envelope belongs to {reading.reference}.", "Give another, or none.")
+    if event_of(reading) is not None and not reading.is_completed:
+        raise refuse(field, "N4", f"this envelope is '{reading.status}'.", "Give another, or none.")
+    try:
+        paper = read_paper(reading.fields)
+    except UnreadablePaper as unreadable:
+        raise refuse(field, "N4", f"its fields can't be read as our agreement: {unreadable}.", way_out) from None
+    wrong = [str(d) for d in differences(terms, paper)]
+    if not reading.signers_of(office().settings.templates.client_role):
+        wrong.append(f"nobody signs in the role '{office().settings.templates.client_role}'")
+    if wrong:
+        raise refuse(field, "N4", "it doesn't say what was asked for: " + "; ".join(wrong) + ".", way_out)
+
+
+@step(key=lambda request: request.given_envelope)
+async def adopt_envelope(request: CheckedRequest) -> DraftedEnvelope:
+    """Write our reference into an envelope made by hand; a completed one can't be written to, and keeps none."""
+    docusign, envelope_id = office().docusign, request.given_envelope
+    envelope = await docusign.envelope(envelope_id)
+    if envelope.status in ("created", "sent", "delivered", "signed"):
+        for name, value in ((REFERENCE_FIELD, request.reference), (RUN_FIELD, request.run_id)):
+            await docusign.set_custom_field(envelope_id, name, value)
+    return DraftedEnvelope(envelope_id=envelope_id, by_hand=True)
+
+
+class PricesSet(Frozen):
+    """The draft says these prices now."""
+
+    prices: dict[str, Decimal]
+
+
+@step(key=lambda envelope_id, request, round_: f"{envelope_id}-{round_}")
+async def correct_draft(envelope_id: str, request: CheckedRequest, round_: int) -> PricesSet:
+    """Write the request's prices onto the draft (N4)."""
+    docusign, settings = office().docusign, office().settings
+    envelope = await docusign.envelope(envelope_id)
+    signer = next(s for s in envelope.signers if s.role_name == settings.templates.client_role)
+    fields = request.terms.fields(settings.templates.rows)
+    prices = {label: value for label, value in fields.items() if label.startswith("UnitPrice")}
+    await docusign.set_tabs(envelope_id, signer.recipient_id, prices)
+    return PricesSet(prices={line.product_name: line.unit_price for line in request.terms.lines})
+
+
+async def differences_on_draft(envelope_id: str, terms: AgreementTerms) -> tuple[str, ...]:
+    """What somebody changed on the draft by hand, against what was asked for (N4)."""
+    reading = read_envelope(await office().docusign.envelope_with_tabs(envelope_id), office().clock.now())
+    try:
+        return tuple(str(d) for d in differences(terms, read_paper(reading.fields)))
+    except UnreadablePaper as unreadable:
+        return (str(unreadable),)
+
+
+def differences(terms: AgreementTerms, paper: Paper) -> tuple[Difference, ...]:
+    """How a paper differs from the terms."""
+    return compare(terms, paper)
+
+
+class SentEnvelope(Frozen):
+    """The agreement went out at that time."""
+
+    envelope_id: str
+    sent_at: datetime
+
+
+@step(key=lambda envelope_id: envelope_id)
+async def send_agreement(envelope_id: str) -> SentEnvelope:
+    """Send the draft; one that went out already is left alone. Naturally repeatable (docusign.md §10)."""
+    docusign = office().docusign
+    envelope = await docusign.envelope(envelope_id)
+    if envelope.status == "created":
+        await docusign.send(envelope_id)
+        envelope = await docusign.envelope(envelope_id)
+    return SentEnvelope(envelope_id=envelope_id, sent_at=envelope.sent_at or office().clock.now())
+
+
+async def look_at_envelope(case: Case, envelope_id: str, hinted: bool) -> Event | None:
+    """What has become of the envelope. At most one look in 15 minutes, unless DocuSign itself sent word (§9)."""
+    now = case.now()
+    looks = case.journal.starting(f"looked-{envelope_id}-")
+    last = max((datetime.fromisoformat(at) for at in looks.values()), default=None)
+    if last is not None and not hinted and timedelta(0) <= now - last < LOOK_EVERY:
+        return None
+    reading = read_envelope(await office().docusign.envelope(envelope_id), now)
+    event = event_of(reading)
+    if event is None:
+        await case.journal.put(f"looked-{envelope_id}-{len(looks) + 1:04d}", now.isoformat())
+    return event
+
+
+def read_envelope(envelope: Envelope, read_at: datetime) -> EnvelopeReading:
+    """DocuSign's answer as the rules take it. Fields are those of all signers together: our labels are unique."""
+    fields: dict[str, str] = {}
+    for signer in envelope.signers:
+        fields |= signer.tabs
+    return EnvelopeReading(
+        envelope_id=envelope.envelope_id,
+        status=envelope.status,
+        read_at=read_at,
+        sent_at=envelope.sent_at,
+        completed_at=envelope.completed_at,
+        voided_reason=envelope.voided_reason,
+        reference=envelope.custom_fields.get(REFERENCE_FIELD, ""),
+        run_id=envelope.custom_fields.get(RUN_FIELD, ""),
+        signers=tuple(
+            SignerReading(
+                role=signer.role_name,
+                name=signer.name,
+                email=signer.email,
+                status=signer.status,
+                signed_at=signer.signed_at,
+                declined_reason=signer.declined_reason,
+                bounced_reason=signer.auto_responded_reason,
+            )
+            for signer in envelope.signers
+        ),
+        fields=fields,
+    )
+
+
+class NotSigned(Exception):
+    """There is no completed agreement, whatever anybody said. Nothing is ordered (N5, Y1)."""
+
+
+async def read_signed_agreement(
+    envelope_id: str, request: CheckedRequest, decisions: tuple[SignerDecision, ...] = ()
+) -> SignedAgreement:
+    """The authority, read fresh from DocuSign and from where the customer's rights are kept; never cached (N5).
+
+    Raises `NotSigned` unless DocuSign says `completed` and every field can be read.
+    """
+    reading = read_envelope(await office().docusign.envelope_with_tabs(envelope_id), office().clock.now())
+    rights = await authorised_contacts(request.customer.autotask_id, request.customer.itglue_id)
+    try:
+        return SignedAgreement(
+            reading=reading,
+            client_role=office().settings.templates.client_role,
+            may_sign=rights,
+            signer_decisions=decisions,
+        )
+    except ValidationError as invalid:
+        raise NotSigned("; ".join(str(error["msg"]) for error in invalid.errors())) from None
+
+
+class Voided(Frozen):
+    """What became of voiding: DocuSign's status afterwards."""
+
+    envelope_id: str
+    status: str
+
+
+@step(key=lambda envelope_id, reason: envelope_id)
+async def void_agreement(envelope_id: str, reason: str) -> Voided:
+    """Take an envelope back, if it is still under way; a signature may have been faster (docusign.md §7)."""
+    docusign = office().docusign
+    envelope = await docusign.envelope(envelope_id)
+    if envelope.status in ("sent", "delivered", "signed"):
+        with contextlib.suppress(VendorRefused):  # finished in this very moment: the reading below says how
+            await docusign.void(envelope_id, reason[:200])
+        envelope = await docusign.envelope(envelope_id)
+    return Voided(envelope_id=envelope_id, status=envelope.status)
+
+
+def prices_in_words(terms: AgreementTerms) -> tuple[tuple[str, str], ...]:
+    """The lines with their prices, for mails and forms."""
+    per = f"per seat, billed {terms.billing.value.lower()}"
+    return tuple(
+        (f"{line.seats} × {line.product_name}", f"{price_text(line.unit_price)} {terms.currency} {per}")
+        for line in terms.lines
+    )

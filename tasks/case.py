@@ -1,0 +1,166 @@
+"""One procedure under way: its reference, memory, case file and the people concerned."""
+
+import base64
+import hashlib
+from datetime import datetime
+from uuid import UUID
+
+from prefect.client.schemas.objects import State
+from prefect.context import FlowRunContext
+from prefect.states import Cancelled
+
+from rules.people import Person
+from rules.refusal import Refused
+from rules.request import CheckedRequest
+from tasks import casefile
+from tasks.casefile import Awaited, CaseFile, Entry
+from tasks.journal import Journal
+from tasks.office import office
+from tasks.runs import PROCEDURE, set_tags
+
+
+class Ended(Exception):
+    """The procedure is over without an order: declined, voided, expired, withdrawn, refused by a person.
+
+    `name` becomes the name of the run's state: neither a crash nor a success.
+    """
+
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(message)
+        self.name = name
+        self.message = message
+
+
+def reference_of(run_id: UUID) -> str:
+    """The procedure's reference, `CS-` and ten characters, derived from the run so that it never changes."""
+    digest = hashlib.sha256(run_id.bytes).digest()
+    return "CS-" + base64.b32encode(digest)[:10].decode()
+
+
+class Case:
+    """The state of one run as its flow sees it. Everything kept is kept in the journal, the tickets and Prefect."""
+
+    def __init__(self, run_id: UUID, tags: set[str], journal: Journal) -> None:
+        self.run_id = run_id
+        self.reference = reference_of(run_id)
+        self.journal = journal
+        self.tags = tags | {PROCEDURE, f"ref:{self.reference}"}
+        self.title = self.reference
+        self.facts: tuple[tuple[str, str], ...] = ()
+        self.links: dict[str, str] = {}
+        self.entries: list[Entry] = []
+        self.status = "Checking"
+        self._request: CheckedRequest | None = None
+        self._shown = ""
+
+    @classmethod
+    async def open(cls) -> "Case":
+        """The case of the running flow run."""
+        context = FlowRunContext.get()
+        if context is None or context.flow_run is None:
+            raise RuntimeError("a case is opened inside a flow run only")
+        run = context.flow_run
+        kept = {tag for tag in run.tags or [] if not tag.startswith(("wait:", "until:", "role:"))}
+        return cls(run.id, kept, await Journal.load(run.id))
+
+    @property
+    def request(self) -> CheckedRequest:
+        if self._request is None:
+            raise RuntimeError("the request has not been checked yet")
+        return self._request
+
+    @request.setter
+    def request(self, request: CheckedRequest) -> None:
+        self._request = request
+        self.title = request.title
+        self.facts = facts_of(request)
+        settings = office().settings
+        self.links.setdefault(f"Ticket {request.ticket_number}", ticket_link(settings.autotask_url, request.ticket_id))
+
+    @property
+    def has_request(self) -> bool:
+        return self._request is not None
+
+    @property
+    def run_link(self) -> str:
+        return f"{office().settings.prefect_url}/runs/flow-run/{self.run_id}"
+
+    @property
+    def requester(self) -> Person:
+        """Whoever the procedure belongs to now: the requester, or the colleague it was handed to."""
+        moved = self.journal.starting("handed-over-")
+        if moved:
+            latest = moved[max(moved)]
+            return Person(name=latest["name"], email=latest["email"], phone=latest.get("phone", ""))
+        return self.request.requester
+
+    async def hand_over(self, wait: str, to: Person) -> None:
+        """The procedure moves to a colleague: mails and the case file follow (decision 4)."""
+        count = len(self.journal.starting("handed-over-"))
+        entry = {"name": to.name, "email": to.email, "phone": to.phone, "wait": wait}
+        if not any(one.get("wait") == wait for one in self.journal.starting("handed-over-").values()):
+            await self.journal.put(f"handed-over-{count + 1:03d}", entry)
+
+    async def show(self, status: str, awaited: Awaited | None = None, problems: tuple[str, ...] = ()) -> None:
+        """Rewrite the case file, unless it already says so."""
+        self.status = status
+        page = CaseFile(
+            reference=self.reference,
+            title=self.title,
+            status=status,
+            facts=self.facts,
+            links=tuple(self.links.items()),
+            entries=tuple(self.entries),
+            awaited=awaited,
+            problems=problems,
+        )
+        now = office().clock.now()
+        markdown = casefile.render(page, office().settings.calendar, now)
+        if markdown != self._shown:
+            await casefile.publish(self.journal, page, markdown)
+            self._shown = markdown
+
+    async def tag(self, *more: str) -> None:
+        """Add tags by which the run is found from outside; unchanged ones cost nothing."""
+        if not set(more) <= self.tags:
+            self.tags |= set(more)
+            await set_tags(self.run_id, self.tags)
+
+    async def refused(self, refusal: Refused) -> State[None]:
+        """End as Refused: the problems on the page and in the state's message."""
+        problems = tuple(str(problem) for problem in refusal.problems)
+        await self.show("Refused", problems=problems)
+        return Cancelled(name="Refused", message="Refused, nothing has happened outside:\n" + str(refusal))
+
+    async def ended(self, end: Ended) -> State[None]:
+        """End as what it is."""
+        await self.show(end.name)
+        return Cancelled(name=end.name, message=end.message)
+
+    def now(self) -> datetime:
+        return office().clock.now()
+
+
+def ticket_link(autotask_url: str, ticket_id: int) -> str:
+    return f"{autotask_url}/Mvc/ServiceDesk/TicketDetail.mvc?ticketId={ticket_id}"
+
+
+def facts_of(request: CheckedRequest) -> tuple[tuple[str, str], ...]:
+    """The request in words, for the case file. Our own cost is not among them (N2)."""
+    settings = office().settings
+    facts = [
+        ("Customer", request.customer.name),
+        ("Licences", request.what),
+        ("Term", f"{request.term.value}, billed {request.billing.value.lower()}"),
+        ("Start", request.start.isoformat() if request.start else "as soon as signed"),
+        ("End", request.end.isoformat() if request.end else "until cancelled"),
+        ("Signs", f"{request.signer.name}, {request.signer.email}"),
+        ("Requested by", str(request.requester)),
+        ("Senior colleague", str(request.senior)),
+        ("Microsoft tenant", f"{request.customer.tenant_id} ({request.customer.tenant_source})"),
+    ]
+    if request.annual_reason:
+        facts.append(("Why annual", request.annual_reason))
+    facts += [("Also there", notice) for notice in request.notices]
+    facts.append(("Contracts", settings.contracts.email))
+    return tuple(facts)

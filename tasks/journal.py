@@ -1,0 +1,63 @@
+"""The run's own memory in Prefect's database: the checked request, answers, and events that were settled.
+
+Kept as inputs of the flow run, so it survives an emptied result store, edited code and another host. Read once a
+segment. Entries are written once: the first one stands.
+"""
+
+import json
+from typing import Any
+from uuid import UUID
+
+from prefect.client.orchestration import PrefectClient, get_client
+from prefect.exceptions import ObjectAlreadyExists, PrefectHTTPStatusError
+
+ALL = 100_000
+
+
+class Journal:
+    """What a run remembers, by key. Values are JSON."""
+
+    def __init__(self, run_id: UUID, entries: dict[str, Any]) -> None:
+        self.run_id = run_id
+        self._entries = entries
+
+    @classmethod
+    async def load(cls, run_id: UUID) -> "Journal":
+        """Read everything in one call."""
+        async with get_client() as client:
+            found = await client.filter_flow_run_input(run_id, key_prefix="", limit=ALL, exclude_keys=set())
+        return cls(run_id, {one.key: json.loads(one.value) for one in found})
+
+    def get(self, key: str) -> Any | None:
+        """The value under a key, or None. As of the segment's start and this segment's own entries."""
+        return self._entries.get(key)
+
+    def starting(self, prefix: str) -> dict[str, Any]:
+        """All entries whose key starts so."""
+        return {key: value for key, value in self._entries.items() if key.startswith(prefix)}
+
+    async def put(self, key: str, value: Any) -> Any:
+        """Write an entry once, and return the one that stands: an earlier one wins."""
+        if key in self._entries:
+            return self._entries[key]
+        async with get_client() as client:
+            try:
+                await client.create_flow_run_input(self.run_id, key=key, value=json.dumps(value))
+            except (ObjectAlreadyExists, PrefectHTTPStatusError) as error:
+                if not _is_conflict(error):
+                    raise
+                value = json.loads(await client.read_flow_run_input(self.run_id, key))
+        self._entries[key] = value
+        return value
+
+    async def replace(self, client: PrefectClient, key: str) -> None:
+        """Forget an entry, so that it can be written anew (a form's schema)."""
+        if key in self._entries:
+            await client.delete_flow_run_input(self.run_id, key)
+            del self._entries[key]
+
+
+def _is_conflict(error: Exception) -> bool:
+    if isinstance(error, PrefectHTTPStatusError):
+        return error.response.status_code == 409
+    return isinstance(error, ObjectAlreadyExists)

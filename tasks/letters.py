@@ -1,0 +1,56 @@
+"""Letters: what a mail to a person says. What to do, by when, what happens otherwise, and the link to it."""
+
+from typing import Self
+
+from rules.order import Frozen
+from rules.people import Person
+from tasks.casefile import environment
+from tasks.office import office
+
+
+class Letter(Frozen):
+    """One mail of one kind. `kind` is its business key: a procedure sends each kind once (I3).
+
+    `todo` is the one sentence of what to do; `otherwise` what happens if nobody does. `from_person` is whose name
+    and phone stand under it: the requester's, where there is one.
+    """
+
+    kind: str
+    to: tuple[Person, ...]
+    subject: str
+    todo: str
+    otherwise: str = ""
+    by_when: str = ""
+    facts: tuple[tuple[str, str], ...] = ()
+    paragraphs: tuple[str, ...] = ()
+    link: str = ""
+    link_text: str = "Open"
+    cc: tuple[Person, ...] = ()
+    from_person: Person | None = None
+
+    def again(self) -> Self:
+        """The reminder, after the first patience."""
+        return self.model_copy(update={"kind": f"{self.kind}-again", "subject": f"Reminder: {self.subject}"})
+
+    def to_senior(self, senior: Person, awaited: Person) -> Self:
+        """The same request to the senior colleague, after the second patience."""
+        return self.model_copy(
+            update={
+                "kind": f"{self.kind}-senior",
+                "to": (senior,),
+                "cc": (awaited,),
+                "subject": f"Nobody has acted: {self.subject}",
+                "paragraphs": (
+                    f"{awaited.name} was asked twice and has not acted. You may decide in the same form.",
+                    *self.paragraphs,
+                ),
+            }
+        )
+
+    def html(self, reference: str) -> str:
+        """The mail's body."""
+        return (
+            environment()
+            .get_template("letter.html.j2")
+            .render(letter=self, reference=reference, msp=office().settings.msp_name)
+        )

@@ -1,0 +1,306 @@
+"""The order at Pax8: once, on an authority that is marked as used before the write (decisions 1 and 3, I1, I3)."""
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from pydantic import AwareDatetime
+
+from rules.authority import SignerDecision
+from rules.order import Frozen, LicenceOrder
+from rules.request import CheckedRequest
+from tasks import catalogue
+from tasks.agreements import read_signed_agreement
+from tasks.office import office
+from tasks.step import step
+from tasks.tickets import add_marker, marker_prefix, markers_of
+from vendors.autotask import TicketNote
+from vendors.errors import Refused as VendorRefused
+from vendors.errors import UnclearOutcome
+from vendors.pax8 import Order, Subscription
+
+USED, FREE = "used for", "not used"
+
+
+class OrderedLine(Frozen):
+    """One line as Pax8 keeps it; `subscription_id` may come only after a while (pax8.md §6)."""
+
+    product_id: str
+    product_name: str
+    seats: int
+    subscription_id: str = ""
+
+
+class PlacedOrder(Frozen):
+    """An order that was placed. `known_subscriptions`: what the customer had right before."""
+
+    order_id: str
+    authority_id: str
+    placed_at: AwareDatetime
+    lines: tuple[OrderedLine, ...]
+    known_subscriptions: tuple[str, ...] = ()
+
+
+class Before(Frozen):
+    """The customer's orders and subscriptions right before the write, as the marker keeps them."""
+
+    orders: tuple[str, ...]
+    subscriptions: tuple[str, ...]
+
+
+class AuthorityUsed(Exception):
+    """The evidence has bought something already. Says what; nothing was ordered (decision 1)."""
+
+
+class UnclearOrder(Exception):
+    """Nobody knows whether the order went out: a person looks into the Pax8 portal. It is never sent again unasked."""
+
+
+@step(key=lambda request, envelope_id, decisions, attempt: f"{request.reference}-{attempt}")
+async def place_order(
+    request: CheckedRequest, envelope_id: str, decisions: tuple[SignerDecision, ...], attempt: int
+) -> PlacedOrder:
+    """Order exactly what was signed, once (N5, I1, I3).
+
+    The evidence is read fresh, the authority's marker is written to the ticket, and only then the order is sent.
+    Cut off after the marker, the next attempt looks for a new order that equals this one and adopts it; where
+    there is none it raises `UnclearOrder`. Raises `NotSigned`, `NotCovered`, `AuthorityUsed`, Pax8's `Refused`:
+    in each of these nothing was ordered.
+    """
+    pax8 = office().pax8
+    order = await catalogue.build_order(request)
+    authority = await read_signed_agreement(envelope_id, request, decisions)
+    order = order.model_copy(update={"at": office().clock.now()})
+    authority.assert_covers(order)
+
+    mine = await holder(authority.authority_id, request.reference)
+    if mine is not None:
+        return await adopt_new_order(request, order, authority.authority_id, before_of(mine))
+    before = await what_is_there(order.company_id)
+    await pax8.mock_order(order)
+    await add_marker(
+        request.ticket_id,
+        authority.authority_id,
+        f"{request.reference}: {request.what}"[:120],
+        before.model_dump_json(),
+    )
+    if await holder(authority.authority_id, request.reference) is None:
+        raise AuthorityUsed(f"{authority.authority_id} is held by nobody right after it was marked; a person must look")
+    try:
+        placed = await pax8.place_order(order, authority)
+    except VendorRefused as refusal:
+        await free(request, authority.authority_id, f"Pax8 refused: {refusal.message}")
+        raise
+    except UnclearOutcome:
+        return await adopt_new_order(request, order, authority.authority_id, before)
+    return placed_order(placed, order, authority.authority_id, before)
+
+
+async def holder(authority_id: str, reference: str) -> TicketNote | None:
+    """The marker by which this procedure holds the authority; None: it is free. Raises `AuthorityUsed`.
+
+    The first marker that wasn't freed holds it; of two procedures at the same moment the later one loses.
+    """
+    held: list[TicketNote] = []
+    for note in await markers_of(authority_id):
+        rest = note.title.removeprefix(marker_prefix(authority_id))
+        if rest.startswith(FREE):
+            held = [one for one in held if f"{USED} {reference_in(rest)}:" not in one.title]
+        elif rest.startswith(USED):
+            held.append(note)
+    if not held:
+        return None
+    first = held[0]
+    if f"{USED} {reference}:" in first.title:
+        return first
+    raise AuthorityUsed(
+        f"{authority_id} has been {first.title.removeprefix(marker_prefix(authority_id))} already (I1)."
+    )
+
+
+def reference_in(rest: str) -> str:
+    """Whose marker a "not used" takes back: `not used by CS-…: why`."""
+    return rest.removeprefix(f"{FREE} by ").partition(":")[0]
+
+
+async def free(request: CheckedRequest, authority_id: str, why: str) -> None:
+    """Record that the authority was not used after all: Pax8 refused for certain, or a person saw no order."""
+    labels = office().settings.labels
+    await office().autotask.add_note(
+        request.ticket_id,
+        f"{marker_prefix(authority_id)}{FREE} by {request.reference}: {why}"[:250],
+        why,
+        labels.note_type,
+        labels.publish_internal,
+    )
+
+
+def before_of(marker: TicketNote) -> Before:
+    """What a marker keeps. Raises `UnclearOrder` where somebody has edited it."""
+    try:
+        return Before.model_validate(json.loads(marker.description))
+    except ValueError:
+        raise UnclearOrder(f"note {marker.id} can't be read any more: somebody has changed it") from None
+
+
+async def what_is_there(company_id: str) -> Before:
+    """The ids of a customer's orders and subscriptions now."""
+    pax8 = office().pax8
+    return Before(
+        orders=tuple([order.id async for order in pax8.orders(company_id)]),
+        subscriptions=tuple([one.id async for one in pax8.subscriptions(company_id=company_id)]),
+    )
+
+
+async def adopt_new_order(
+    request: CheckedRequest, order: LicenceOrder, authority_id: str, before: Before
+) -> PlacedOrder:
+    """The order that appeared since the marker and equals this one; raises `UnclearOrder` when there is none."""
+    found = await new_orders_like(order, before)
+    if len(found) == 1:
+        return placed_order(found[0], order, authority_id, before)
+    count = "no" if not found else str(len(found))
+    raise UnclearOrder(
+        f"The order {request.reference} may or may not have reached Pax8: {count} new order of this customer equals it."
+    )
+
+
+async def new_orders_like(order: LicenceOrder, before: Before) -> list[Order]:
+    """Orders of that company that weren't there before, with equal product, seats and commitment on every line."""
+    wanted = sorted((line.product_id, line.seats, line.commitment_id) for line in order.lines)
+    return [
+        one
+        async for one in office().pax8.orders(order.company_id)
+        if one.id not in before.orders
+        and sorted((line.product_id, line.quantity, line.commitment_id) for line in one.lines) == wanted
+    ]
+
+
+def placed_order(placed: Order, order: LicenceOrder, authority_id: str, before: Before) -> PlacedOrder:
+    """The order as the procedure goes on with it."""
+    names = {line.product_id: line.product_name for line in order.lines}
+    return PlacedOrder(
+        order_id=placed.id,
+        authority_id=authority_id,
+        placed_at=office().clock.now(),
+        lines=tuple(
+            OrderedLine(
+                product_id=line.product_id,
+                product_name=names[line.product_id],
+                seats=line.quantity,
+                subscription_id=line.subscription_id or "",
+            )
+            for line in placed.lines
+        ),
+        known_subscriptions=before.subscriptions,
+    )
+
+
+async def look_for_unclear_order(request: CheckedRequest, envelope_id: str) -> PlacedOrder | None:
+    """Whether the order of unknown outcome has turned up meanwhile."""
+    authority_id = f"docusign:{envelope_id}"
+    marker = await holder(authority_id, request.reference)
+    if marker is None:
+        return None
+    order = await catalogue.build_order(request)
+    try:
+        return await adopt_new_order(request, order, authority_id, before_of(marker))
+    except UnclearOrder:
+        return None
+
+
+async def marked_at(request: CheckedRequest, envelope_id: str) -> datetime | None:
+    """When this procedure marked the authority as used."""
+    marker = await holder(f"docusign:{envelope_id}", request.reference)
+    return marker.created_at.astimezone(UTC) if marker is not None and marker.created_at is not None else None
+
+
+@step(key=lambda request, envelope_id, by, why, attempt: f"{request.reference}-{attempt}")
+async def release_marker(request: CheckedRequest, envelope_id: str, by: str, why: str, attempt: int) -> int:
+    """A person saw in the portal that no order is there: the authority is free again, for one more try."""
+    authority_id = f"docusign:{envelope_id}"
+    if await look_for_unclear_order(request, envelope_id) is None and await holder(authority_id, request.reference):
+        await free(request, authority_id, f"{by} saw no order in the portal (attempt {attempt}): {why}")
+    return attempt
+
+
+@step(key=lambda request, envelope_id, order_id: order_id)
+async def adopt_named_order(request: CheckedRequest, envelope_id: str, order_id: str) -> PlacedOrder | None:
+    """The order that a person found in the portal, if it is new, this customer's, and equal; else None."""
+    authority_id = f"docusign:{envelope_id}"
+    marker = await holder(authority_id, request.reference)
+    order = await catalogue.build_order(request)
+    if marker is None:
+        return None
+    before = before_of(marker)
+    found = next((one for one in await new_orders_like(order, before) if one.id == order_id), None)
+    return placed_order(found, order, authority_id, before) if found is not None else None
+
+
+class Licence(Frozen):
+    """One line's subscription, as read back (P4, P17). `settled` goes by dates, id and seats, not by status alone."""
+
+    product_id: str
+    product_name: str
+    seats: int
+    subscription_id: str = ""
+    seats_read: int = 0
+    status: str = "not there yet"
+    start: AwareDatetime | None = None
+    renews: AwareDatetime | None = None
+    vendor_id: str = ""
+
+    @property
+    def settled(self) -> bool:
+        return bool(
+            self.subscription_id
+            and self.seats_read == self.seats
+            and self.start is not None
+            and self.renews is not None
+            and self.vendor_id
+        )
+
+    def in_words(self) -> str:
+        return f"{self.seats} × {self.product_name}: {self.status}, {self.seats_read} of {self.seats} seats"
+
+
+async def read_licences(placed: PlacedOrder, company_id: str) -> tuple[Licence, ...]:
+    """The subscriptions of an order as Pax8 shows them now (P4, P17)."""
+    pax8 = office().pax8
+    there = [one async for one in pax8.subscriptions(company_id=company_id)]
+    taken: set[str] = set()
+    licences = []
+    for line in placed.lines:
+        found = find_subscription(line, there, placed.known_subscriptions, taken)
+        if found is None:
+            licences.append(Licence(product_id=line.product_id, product_name=line.product_name, seats=line.seats))
+            continue
+        taken.add(found.id)
+        full = await pax8.subscription(found.id)
+        licences.append(
+            Licence(
+                product_id=line.product_id,
+                product_name=line.product_name,
+                seats=line.seats,
+                subscription_id=full.id,
+                seats_read=full.quantity,
+                status=full.status,
+                start=full.start,
+                renews=full.commitment_term.end if full.commitment_term else None,
+                vendor_id=full.vendor_subscription_id,
+            )
+        )
+    return tuple(licences)
+
+
+def find_subscription(
+    line: OrderedLine, there: Sequence[Subscription], known: tuple[str, ...], taken: set[str]
+) -> Subscription | None:
+    """A line's subscription: by the id in the order, else the new one of that product and number of seats."""
+    for one in there:
+        if line.subscription_id and one.id == line.subscription_id:
+            return one
+    if line.subscription_id:
+        return None
+    new = [s for s in there if s.id not in known and s.id not in taken and s.product_id == line.product_id]
+    return next((one for one in new if one.quantity == line.seats), None)

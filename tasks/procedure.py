@@ -1,0 +1,93 @@
+"""How a procedure is conducted: opened, ended as what it is, put off when a vendor is down, told when it is stuck."""
+
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import State
+from prefect.client.schemas.responses import SetStateStatus
+from prefect.exceptions import Pause
+from prefect.logging import get_run_logger
+from prefect.states import Scheduled
+
+from rules.refusal import Refused
+from tasks.case import Case, Ended
+from tasks.letters import Letter
+from tasks.mail import send_letter
+from tasks.office import office, open_office
+from tasks.step import TRANSIENT
+from vendors.errors import VendorError
+
+PUT_OFF_MINUTES = (2, 5, 15, 15, 30, 30, 60)
+MOST_PUT_OFFS = 40
+
+Body = Callable[[Case], Awaitable[State[None] | None]]
+
+
+async def conduct(body: Body) -> State[None] | None:
+    """Run a procedure's body and end the run as what happened.
+
+    `Refused` and `Ended` become states of those names, neither a crash nor a success. A vendor that can't be
+    reached puts the run off: same run, process gone, steps done stay done. Anything else fails the run, visibly,
+    after the requester was told; Retry goes on where it stopped.
+    """
+    async with open_office():
+        case = await Case.open()
+        try:
+            return await body(case)
+        except Refused as refusal:
+            return await case.refused(refusal)
+        except Ended as end:
+            return await case.ended(end)
+        except TRANSIENT as fault:
+            await put_off(case, fault)
+            raise
+        except Exception as error:
+            await tell_stuck(case, error)
+            raise
+
+
+async def put_off(case: Case, fault: VendorError) -> None:
+    """Move the run a while into the future; raises `Pause`. Returns when it was put off too often (I5)."""
+    count = len(case.journal.starting("put-off-"))
+    if count >= MOST_PUT_OFFS:
+        await tell_stuck(case, fault)
+        return
+    minutes = PUT_OFF_MINUTES[min(count, len(PUT_OFF_MINUTES) - 1)]
+    at = datetime.now(UTC) + timedelta(minutes=minutes)
+    await case.journal.put(f"put-off-{count + 1:03d}", {"at": at.isoformat(), "why": str(fault)})
+    await case.show(f"Put off for {minutes} minutes: {fault.vendor} can't be reached")
+    if count == len(PUT_OFF_MINUTES) - 1:
+        await tell_stuck(case, fault)
+    state: State[None] = Scheduled(scheduled_time=at, name="PutOff", message=str(fault))
+    async with get_client() as client:
+        verdict = await client.set_flow_run_state(case.run_id, state)
+    if verdict.status is SetStateStatus.ACCEPT:
+        raise Pause(state=state)
+
+
+async def tell_stuck(case: Case, error: Exception) -> None:
+    """Tell the requester and the senior colleague that the run can't go on, and how it goes on (I5)."""
+    log = get_run_logger()
+    log.error("The procedure can't go on: %s", error)
+    try:
+        await case.show("Stuck: a person is needed")
+        if not case.has_request:
+            return
+        await send_letter(
+            case.reference,
+            Letter(
+                kind=f"stuck-{type(error).__name__}-{len(case.journal.starting('put-off-'))}",
+                to=(case.requester,),
+                cc=(office().settings.senior_for(case.requester.email),),
+                subject=f"{case.title}: the procedure can't go on by itself",
+                todo="Look at what stands in the way, mend it, and press Retry on the run's page.",
+                facts=(("What happened", str(error)[:500]),),
+                otherwise="What was done stays done; nothing is done twice by a Retry.",
+                link=case.run_link,
+                link_text="Open the run",
+            ),
+        )
+    except Exception:
+        logging.getLogger(__name__).exception("the stuck procedure %s could not be told", case.reference)

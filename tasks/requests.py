@@ -1,0 +1,279 @@
+"""The check of a request before anything happens outside: every system is read, nothing is written (N1)."""
+
+from urllib.parse import urlsplit
+
+from prefect.client.schemas.objects import FlowRun, StateType
+
+from rules.people import Person
+from rules.refusal import Problem, Refused, refuse
+from rules.request import AskedRequest, CheckedLine, CheckedRequest, Customer, LaunchForm, read_form
+from tasks import catalogue
+from tasks.case import Case
+from tasks.contacts import authorised_contacts, check_signer
+from tasks.office import office
+from tasks.runs import runs_tagged
+from tasks.tenant import find_tenant
+from vendors.autotask import Company, Resource, Ticket
+from vendors.pax8 import Company as Pax8Company
+
+REQUEST = "checked-request"
+CHECKED = "checked"
+OPEN_STATES = (StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING, StateType.PAUSED, StateType.CRASHED)
+
+
+async def check_request(case: Case, form: LaunchForm) -> CheckedRequest:
+    """The request as checked. Checked once: a run that was checked keeps its request, whatever changes later.
+
+    Raises `Refused` with every problem that could be found. Nothing has happened outside by then.
+    """
+    kept = case.journal.get(REQUEST)
+    if kept is not None:
+        return CheckedRequest.model_validate(kept)
+    asked = read_form(form, office().settings.calendar.day_of(case.now()))
+    await announce(case, form)
+    checked = await look_everything_up(case, asked)
+    await guard_double_start(case, checked)
+    return CheckedRequest.model_validate(await case.journal.put(REQUEST, checked.model_dump(mode="json")))
+
+
+async def look_everything_up(case: Case, asked: AskedRequest) -> CheckedRequest:
+    """Read Autotask, IT Glue, Microsoft and Pax8, and put the request together."""
+    form, settings = asked.form, office().settings
+    company = await the_company(form.customer)
+    problems: list[Problem] = []
+
+    def keep(found: object) -> bool:
+        if isinstance(found, Problem):
+            problems.append(found)
+        return not isinstance(found, Problem)
+
+    ticket = await the_ticket(form.ticket, company)
+    keep(ticket)
+    requester = await colleague("requester", "N1", form.requester)
+    keep(requester)
+    follow_up = await colleague("follow_up_person", "P13", form.follow_up_person) if form.follow_up_person else None
+    keep(follow_up)
+    organisation = await office().itglue.organisation_by_psa_id(company.id)
+    if organisation is None:
+        problems.append(
+            Problem(
+                field="customer",
+                clause="P11",
+                message=f"no IT Glue organisation is linked to the Autotask company {company.name} ({company.id}).",
+                way_out="Link it in IT Glue (organisation, PSA integration), then start again.",
+            )
+        )
+        raise Refused(problems)
+    contacts = await office().autotask.contacts(company.id)
+    authorised = await authorised_contacts(company.id, organisation.id)
+    signer = check_signer("signer", form.signer, contacts, authorised, company.name)
+    keep(signer)
+    domains = domains_of(company, form.signer)
+    tenant = await find_tenant(company.name, domains, organisation.id, form.tenant)
+    keep(tenant)
+    pax8_company = await the_pax8_company(company, domains)
+    if isinstance(pax8_company, Problem):
+        raise Refused([*problems, pax8_company])
+
+    lines: list[CheckedLine] = []
+    for line in asked.lines:
+        checked = await catalogue.check_line(line, pax8_company.id, form.term, form.billing_frequency)
+        if isinstance(checked, CheckedLine):
+            lines.append(checked)
+        else:
+            problems += checked
+    if len(asked.lines) > settings.templates.rows:
+        problems.append(
+            Problem(
+                field="further_lines",
+                clause="N4",
+                message=f"{len(asked.lines)} lines don't fit the agreement's {settings.templates.rows} rows.",
+                way_out="Start a second procedure for the rest.",
+            )
+        )
+    held = await catalogue.live_subscriptions(pax8_company.id)
+    today = settings.calendar.day_of(case.now())
+    start = asked.start or today
+    problems += catalogue.check_subscribed(tuple(lines), form.term, start, held)
+    problems += await catalogue.check_prerequisites(tuple(lines), held)
+    if (
+        problems
+        or isinstance(ticket, Problem)
+        or isinstance(requester, Problem)
+        or isinstance(signer, Problem)
+        or isinstance(tenant, Problem)
+        or isinstance(follow_up, Problem)
+    ):
+        raise Refused(problems)
+    request = CheckedRequest(
+        reference=case.reference,
+        run_id=str(case.run_id),
+        customer=Customer(
+            autotask_id=company.id,
+            name=company.name,
+            domain=domains[0] if domains else "",
+            pax8_id=pax8_company.id,
+            itglue_id=organisation.id,
+            tenant_id=tenant.tenant_id,
+            tenant_source=tenant.source,
+            gdap_active=tenant.gdap,
+        ),
+        ticket_id=ticket.id,
+        ticket_number=ticket.number,
+        requester=as_person(requester),
+        requester_resource_id=requester.id,
+        senior=settings.senior_for(requester.email),
+        signer=signer,
+        lines=tuple(lines),
+        term=form.term,
+        billing=form.billing_frequency,
+        currency=settings.currency,
+        pricing_first=form.pricing_first,
+        annual_reason=form.annual_reason.strip(),
+        start=asked.start,
+        end=asked.end,
+        mca_first_name=form.mca_first_name.strip(),
+        mca_last_name=form.mca_last_name.strip(),
+        licence_users=asked.licence_users,
+        follow_up=as_person(follow_up) if isinstance(follow_up, Resource) else None,
+        follow_up_work=form.follow_up_work.strip(),
+        given_envelope=form.envelope.strip(),
+        notices=catalogue.notices(tuple(lines), form.term, held, today),
+    )
+    mocked = await catalogue.check_mock(await catalogue.build_order(request))
+    if mocked is not None:
+        raise Refused([mocked])
+    return request
+
+
+async def the_company(asked: str) -> Company:
+    """The customer by exact name or Autotask id. Unknown or ambiguous: refused, near names listed (N1)."""
+    asked = asked.strip()
+    found = await office().autotask.companies_named(asked)
+    exact = [c for c in found if c.name.casefold() == asked.casefold() and c.active]
+    if not exact and asked.isdecimal():
+        found = [await office().autotask.company(int(asked))]
+        exact = [company for company in found if company.active]
+    if len(exact) == 1:
+        return exact[0]
+    listed = "; ".join(f"{c.name} ({c.id}{'' if c.active else ', not active'})" for c in (exact or found)[:6])
+    if exact:
+        raise refuse("customer", "N1", f"several customers are called '{asked}': {listed}.", "Give the Autotask id.")
+    near = f"Did you mean: {listed}?" if listed else "No customer in Autotask has a name like it."
+    raise refuse("customer", "N1", f"'{asked}' is not an active customer. {near}", "Give the exact name, or the id.")
+
+
+async def the_ticket(number: str, company: Company) -> Ticket | Problem:
+    """The request's ticket: open, and this customer's."""
+    ticket = await office().autotask.ticket_by_number(number)
+    complete = await office().autotask.picklist_id("Tickets", "status", office().settings.labels.status_complete)
+    if ticket is None:
+        message = f"there is no ticket {number}."
+    elif ticket.company_id != company.id:
+        message = f"ticket {number} ('{ticket.title}') belongs to another customer."
+    elif ticket.status == complete:
+        message = f"ticket {number} ('{ticket.title}') is closed."
+    else:
+        return ticket
+    return Problem(field="ticket", clause="N3", message=message, way_out=f"Give an open ticket of {company.name}.")
+
+
+async def colleague(field: str, clause: str, email: str) -> Resource | Problem:
+    """One of ours, active in Autotask."""
+    resource = await office().autotask.resource_by_email(email)
+    if resource is not None and resource.active:
+        return resource
+    why = "is not active in Autotask" if resource is not None else "is not one of our people in Autotask"
+    return Problem(
+        field=field, clause=clause, message=f"{email} {why}.", way_out="Give the mail address of an active colleague."
+    )
+
+
+def as_person(resource: Resource) -> Person:
+    return Person(name=resource.name, email=resource.email, phone=resource.phone)
+
+
+def domains_of(company: Company, email: str) -> tuple[str, ...]:
+    """The customer's domains as we know them: the website's and the signer's mail domain."""
+    address = company.website if "//" in company.website else f"//{company.website}"
+    host = (urlsplit(address).hostname or "").removeprefix("www.")
+    mail = email.rpartition("@")[2].strip().lower()
+    return tuple(dict.fromkeys(domain for domain in (host, mail) if "." in domain))
+
+
+async def the_pax8_company(company: Company, domains: tuple[str, ...]) -> Pax8Company | Problem:
+    """The Pax8 company whose external id is the Autotask company. None or two: refused, hits named (P2)."""
+    linked, alike = [], []
+    async for candidate in office().pax8.companies():
+        if candidate.external_id == str(company.id):
+            linked.append(candidate)
+        elif candidate.name.casefold() == company.name.casefold() or any(
+            domain and domain in candidate.website for domain in domains
+        ):
+            alike.append(candidate)
+    if len(linked) == 1 and linked[0].is_active:
+        return linked[0]
+    if len(linked) > 1:
+        message = "two Pax8 companies carry this customer's id: " + ", ".join(c.name for c in linked)
+        way_out = "Remove the id from the wrong one in the Pax8 portal."
+    elif linked:
+        message = f"the Pax8 company {linked[0].name} is '{linked[0].status}', orders need Active."
+        way_out = "Complete its primary contacts in the Pax8 portal."
+    elif alike:
+        message = "no Pax8 company carries this customer's id; alike are: " + ", ".join(c.name for c in alike)
+        way_out = f"Link the right one: set its external id to {company.id} in Pax8, then start again."
+    else:
+        message = "this customer is not in Pax8."
+        way_out = "A customer new to Pax8 can't be ordered for with this procedure yet."
+    return Problem(field="customer", clause="P2", message=message, way_out=way_out)
+
+
+def asked_tag(ticket: str, product: str) -> str:
+    return f"asked:{ticket.strip()}:{product.strip().casefold()}"
+
+
+async def announce(case: Case, form: LaunchForm) -> None:
+    """Say, before the long look-up, what this run is about, so that a second start sees it."""
+    await case.tag(*(asked_tag(form.ticket, product) for product in products_of(form)))
+
+
+def products_of(form: LaunchForm) -> list[str]:
+    further = [parts[1] for line in form.further_lines.splitlines() if len(parts := line.split("|")) == 3]
+    return [form.product, *further]
+
+
+async def guard_double_start(case: Case, request: CheckedRequest) -> None:
+    """Refuse a second start for the same ticket and product while one is open, with a link to the first.
+
+    Each start announces itself, looks, marks itself as checked, and looks again: of two at the same moment the one
+    that was created first goes on; one that has been checked already always does.
+    """
+    await refuse_if_open(case, request)
+    await case.tag(CHECKED)
+    await refuse_if_open(case, request)
+
+
+async def refuse_if_open(case: Case, request: CheckedRequest) -> None:
+    """Raise `Refused` for a line that another open procedure is about."""
+    for line in request.lines:
+        tag = asked_tag(request.ticket_number, line.product_name)
+        open_runs = [run async for run in runs_tagged([tag], OPEN_STATES)]
+        me = next((run for run in open_runs if run.id == case.run_id), None)
+        for other in open_runs:
+            if me is None or other.id == me.id or not goes_before(other, me):
+                continue
+            link = f"{office().settings.prefect_url}/runs/flow-run/{other.id}"
+            raise refuse(
+                line.field,
+                "N1",
+                f"a procedure for {line.product_name} on ticket {request.ticket_number} is open already: {link}",
+                "Go on with that one, or withdraw it first.",
+            )
+
+
+def goes_before(other: FlowRun, me: FlowRun) -> bool:
+    """Which of two open runs for the same thing goes on: the checked one, else the one created first."""
+    checked = [CHECKED in (run.tags or []) for run in (other, me)]
+    if checked[0] != checked[1]:
+        return checked[0]
+    return (str(other.created), str(other.id)) < (str(me.created), str(me.id))

@@ -1,0 +1,114 @@
+"""Waking, finding and tagging flow runs, over Prefect's own API."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from uuid import UUID
+
+import httpx
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowRunFilter
+from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.responses import SetStateStatus
+from prefect.client.schemas.sorting import FlowRunSort
+from prefect.exceptions import ObjectNotFound
+from prefect.states import Scheduled
+
+from tasks.forms import machine_answer
+
+PROCEDURE = "countersign"
+PAGE = 200
+RESUME_PATIENCE = 5.0
+RESUME_EVERY = 0.2
+
+
+class Woken(StrEnum):
+    """What became of waking a run."""
+
+    WOKEN = "woken"
+    NOT_WAITING = "not waiting"
+    FINISHED = "finished"
+    GONE = "gone"
+
+
+async def wake(run_id: UUID, source: str, event: str) -> Woken:
+    """Resume a waiting run so that it looks at the outside world again.
+
+    A run that is just suspending or starting is tried again for some seconds. NOT_WAITING: it is awake, and
+    looks by itself before it sleeps. Raises where Prefect can't be reached.
+    """
+    return await resume(run_id, machine_answer(source, event))
+
+
+async def resume(run_id: UUID, answer: dict[str, str]) -> Woken:
+    """Answer a run's form. Reads Prefect's verdict from the body: ACCEPT, REJECT, ABORT (prefect.md, Resume)."""
+    tried_until = datetime.now(UTC) + timedelta(seconds=RESUME_PATIENCE)
+    async with get_client() as client:
+        while True:
+            try:
+                verdict = await client.resume_flow_run(run_id, run_input=answer)
+            except ObjectNotFound:
+                return Woken.GONE
+            except httpx.HTTPStatusError as error:
+                if error.response.status_code == 404:
+                    return Woken.GONE
+                raise
+            status = verdict.status
+            reason = getattr(verdict.details, "reason", None) or ""
+            if status is SetStateStatus.ACCEPT:
+                return Woken.WOKEN
+            if status is SetStateStatus.REJECT:
+                raise ValueError(f"Prefect refused the answer: {reason}")
+            run = await client.read_flow_run(run_id)
+            if run.state is None or run.state.is_final():
+                return Woken.FINISHED
+            if run.state_name == "PutOff":
+                await client.set_flow_run_state(run_id, Scheduled(scheduled_time=datetime.now(UTC)))
+                return Woken.WOKEN
+            if datetime.now(UTC) > tried_until:
+                return Woken.NOT_WAITING
+            await asyncio.sleep(RESUME_EVERY)
+
+
+async def find_run_waiting_for(envelope_id: str) -> UUID | None:
+    """The procedure that an envelope belongs to, by its tag; an open one before a finished one."""
+    runs = [run async for run in runs_tagged([f"envelope:{envelope_id}"])]
+    open_runs = [run for run in runs if run.state is not None and not run.state.is_final()]
+    found = (open_runs or runs)[:1]
+    return found[0].id if found else None
+
+
+async def runs_tagged(tags: Iterable[str], states: Iterable[StateType] = ()) -> AsyncIterator[FlowRun]:
+    """All runs that bear every one of these tags, oldest first, a call a page of 200."""
+    wanted: dict[str, object] = {"tags": {"all_": list(tags)}}
+    if states:
+        wanted["state"] = {"type": {"any_": list(states)}}
+    async with get_client() as client:
+        offset = 0
+        while True:
+            page = await client.read_flow_runs(
+                flow_run_filter=FlowRunFilter.model_validate(wanted),
+                sort=FlowRunSort.EXPECTED_START_TIME_ASC,
+                limit=PAGE,
+                offset=offset,
+            )
+            for run in page:
+                yield run
+            if len(page) < PAGE:
+                return
+            offset += PAGE
+
+
+async def set_tags(run_id: UUID, tags: Iterable[str]) -> None:
+    """Replace a run's tags."""
+    async with get_client() as client:
+        await client.update_flow_run(run_id, tags=sorted(set(tags)))
+
+
+def tag_value(run: FlowRun, name: str) -> str | None:
+    """The value of a `name:value` tag, or None."""
+    for tag in run.tags or []:
+        if tag.startswith(f"{name}:"):
+            return tag.removeprefix(f"{name}:")
+    return None

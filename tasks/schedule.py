@@ -1,0 +1,43 @@
+"""Runs that are booked for a moment: a look by reconcile, and the booked ends of N7."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from prefect.client.orchestration import get_client
+from prefect.states import Scheduled
+
+from tasks.office import office
+
+RECONCILE = "reconcile/main"
+END_SUBSCRIPTION = "end-subscription/main"
+NET = timedelta(minutes=15)
+
+
+async def look_at(moment: datetime) -> None:
+    """Have reconcile look at that business moment, if the 15-minute net would come noticeably later.
+
+    One run a minute for everybody: the minute is the idempotency key.
+    """
+    at = office().clock.real(moment).astimezone(UTC)
+    if at - datetime.now(UTC) > NET:
+        return
+    minute = at.replace(second=0, microsecond=0) + timedelta(minutes=1 if at.second or at.microsecond else 0)
+    await book(RECONCILE, minute, f"look-{minute:%Y%m%dT%H%M}", {})
+
+
+async def book(deployment: str, at: datetime, key: str, parameters: dict[str, Any], tags: tuple[str, ...] = ()) -> UUID:
+    """Schedule a deployment's run for a real moment, once for a key; returns the run's id.
+
+    The same key again gives the same run, its date unchanged (prefect.md, Scheduling a run once).
+    """
+    async with get_client() as client:
+        found = await client.read_deployment_by_name(deployment)
+        run = await client.create_flow_run_from_deployment(
+            found.id,
+            parameters=parameters,
+            state=Scheduled(scheduled_time=at),
+            idempotency_key=key,
+            tags=list(tags),
+        )
+        return run.id

@@ -1,0 +1,89 @@
+"""The one decorator of every step: a key that outlives the code, a persisted result, retries, and the fence.
+
+A step's key is run + step name + business key, so it doesn't change when the source does (decision 10): a step
+that was done last month isn't done again by new code. Two different steps never share a key.
+"""
+
+import functools
+import hashlib
+from collections.abc import Callable, Coroutine
+from typing import Any, ParamSpec, TypeVar
+
+from prefect import task
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.context import FlowRunContext, TaskRunContext
+from prefect.exceptions import Abort
+from prefect.tasks import exponential_backoff
+
+from vendors.errors import RateLimited, Unavailable, UnclearOutcome
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+TRANSIENT = (RateLimited, Unavailable, UnclearOutcome)
+RETRIES = 3
+
+
+def step(
+    *, key: Callable[..., str], retries: int = RETRIES
+) -> Callable[[Callable[P, Coroutine[Any, Any, R]]], Callable[P, Coroutine[Any, Any, R]]]:
+    """Make a coroutine function a step. `key` gets the call's arguments by name and returns the business key.
+
+    The function must be find-or-create: it can be cut off at any instant and run again, next week, with new
+    code (decision 3). Retried on a vendor's transient faults only. Its result must be JSON: pydantic models
+    that only grow. Raises `prefect.exceptions.Abort` where the process is no longer the run's own.
+    """
+
+    def decorate(function: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, Coroutine[Any, Any, R]]:
+        name = function.__name__.replace("_", "-")
+
+        def cache_key(context: TaskRunContext, arguments: dict[str, Any]) -> str:
+            return step_key(str(context.task_run.flow_run_id), name, key(**arguments))
+
+        @functools.wraps(function)
+        async def fenced(*args: P.args, **kwargs: P.kwargs) -> R:
+            await assert_run_is_ours()
+            return await function(*args, **kwargs)
+
+        return task(
+            fenced,
+            name=name,
+            cache_key_fn=cache_key,
+            persist_result=True,
+            result_serializer="json",
+            cache_result_in_memory=False,
+            retries=retries,
+            retry_delay_seconds=exponential_backoff(2),
+            retry_jitter_factor=0.5,
+            retry_condition_fn=worth_retrying,
+        )
+
+    return decorate
+
+
+def step_key(run_id: str, name: str, business: str) -> str:
+    """The key of a step's result. Hashed, because business keys may hold anything (`../` would fail the task)."""
+    return f"{run_id}-{name}-{hashlib.sha256(business.encode()).hexdigest()[:16]}"
+
+
+async def worth_retrying(_task: object, _run: TaskRun, state: State[Any]) -> bool:
+    """Whether a step failed for a reason that passes by itself."""
+    error = await state.aresult(raise_on_failure=False)
+    return isinstance(error, TRANSIENT)
+
+
+async def assert_run_is_ours() -> None:
+    """The fence: stop a process that is no longer the run's own (a survivor of a killed worker).
+
+    Raises `Abort`, on which Prefect ends the process without touching the run's state.
+    """
+    context = FlowRunContext.get()
+    if context is None or context.flow_run is None:
+        raise RuntimeError("a step runs inside a flow run only")
+    mine = context.flow_run
+    async with get_client() as client:
+        now = await client.read_flow_run(mine.id)
+    if now.run_count != mine.run_count or now.state is None or not now.state.is_running():
+        state = now.state.name if now.state else "gone"
+        raise Abort(f"this process (attempt {mine.run_count}) is not the run's own any more: {state}, {now.run_count}")

@@ -1,0 +1,259 @@
+"""Waiting without a process: form before state, answers before suspending (decision 4, prefect.md, Recipes).
+
+An answer belongs to the run's inputs and stands whatever happens to code, results or worker. A wait has rounds:
+an answer that decides nothing ("look again", an unreadable price) opens the next one.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.responses import SetStateStatus
+from prefect.exceptions import Pause
+from prefect.input.run_input import keyset_from_paused_state
+from prefect.states import Suspended
+from pydantic import TypeAdapter, ValidationError
+
+from rules.events import Event, HandedOver
+from rules.people import Person, same_address
+from tasks.case import Case
+from tasks.casefile import Awaited
+from tasks.forms import LOOK_AGAIN, AnswerAgain, WaitForm
+from tasks.letters import Letter
+from tasks.mail import send_letter
+from tasks.office import office
+from tasks.people import find_colleague
+from tasks.runs import set_tags
+from tasks.schedule import look_at
+from tasks.step import assert_run_is_ours
+
+MOST_ROUNDS = 500
+SAME_ROUND = 5
+
+Look = Callable[[bool], Awaitable[Event | None]]
+
+
+async def nothing_to_see(_hinted: bool) -> Event | None:
+    """For waits that only a person ends."""
+    return None
+
+
+@dataclass(frozen=True)
+class Wait:
+    """One wait: who is awaited for what, the form, and who may decide.
+
+    `may_decide` empty: any active colleague. `until`: the business moment at which the outside world is looked at
+    again by itself. `letter`: what is mailed to `awaited` at the start, again after the reminding patience, and to
+    the senior colleague after the handing-over patience; None where nobody of ours is awaited. `told` gets copies
+    of the repetition.
+    """
+
+    name: str
+    awaited: Person
+    what: str
+    form: type[WaitForm]
+    may_decide: tuple[Person, ...] = ()
+    until: datetime | None = None
+    letter: Letter | None = None
+    role: str = ""
+    explain: str = ""
+    tags: tuple[str, ...] = field(default=())
+
+
+_EVENT: TypeAdapter[Any] = TypeAdapter(Event)
+
+
+async def wait_for(case: Case, wait: Wait, look: Look = nothing_to_see) -> Event:
+    """Wait until the outside world or a person decides, and return the event; ends the process meanwhile.
+
+    `look` is asked before suspending, with whether the latest answer names a DocuSign event. What was decided once
+    is remembered and returned at once ever after.
+    """
+    settled_key = f"settled-{wait.name}"
+    settled = case.journal.get(settled_key)
+    if settled is not None:
+        return event_from(settled)
+
+    answers = answers_so_far(case, wait.name)
+    complaint = ""
+    for number, answer in enumerate(answers, start=1):
+        event, complaint = await understand(case, wait, number, answer)
+        if event is not None:
+            return event_from(await case.journal.put(settled_key, event_to(event)))
+
+    hinted = bool(answers) and answers[-1].get("decided_by", "").startswith("DocuSign")
+    seen = await look(hinted)
+    if seen is not None:
+        return event_from(await case.journal.put(settled_key, event_to(seen)))
+    await sleep(case, wait, len(answers) + 1, complaint)
+    raise AssertionError("unreachable: sleeping ends the process")
+
+
+def event_to(event: Event) -> dict[str, Any]:
+    """An event as the journal keeps it."""
+    return {"kind": type(event).__name__, **event.model_dump(mode="json")}
+
+
+def event_from(kept: dict[str, Any]) -> Event:
+    """An event as it was kept."""
+    kinds = {kind.__name__: kind for kind in Event.__args__}
+    return kinds[kept["kind"]].model_validate({k: v for k, v in kept.items() if k != "kind"})  # type: ignore[no-any-return]
+
+
+def answers_so_far(case: Case, name: str) -> list[dict[str, Any]]:
+    """The answers given so far, one a round, in order."""
+    answers = []
+    for number in range(1, MOST_ROUNDS + 1):
+        keys = [f"suspended-{pause_key(name, number, attempt)}-response" for attempt in range(SAME_ROUND)]
+        given = next((case.journal.get(key) for key in keys if case.journal.get(key) is not None), None)
+        if given is None:
+            return answers
+        answers.append(given)
+    raise RuntimeError(f"{name}: {MOST_ROUNDS} rounds without a decision; somebody must look at this run")
+
+
+async def understand(case: Case, wait: Wait, number: int, answer: dict[str, Any]) -> tuple[Event | None, str]:
+    """What an answer means: an event, or none with a complaint to show on the next form."""
+    try:
+        form = wait.form.model_validate(answer)
+        if form.action == LOOK_AGAIN:
+            return None, ""
+        event = form.event()
+        if event is None:
+            return None, ""
+        decider = await find_colleague(form.decided_by)
+        if isinstance(event, HandedOver):
+            colleague = await find_colleague(event.to)
+            await case.hand_over(f"{wait.name}-{number}", colleague)
+            await confirm(case, wait, number, decider, f"handed the procedure over to {colleague.name}")
+            await tell_new_owner(case, wait, number, colleague)
+            return None, ""
+        if wait.may_decide and not any(same_address(p.email, decider.email) for p in may_decide(case, wait)):
+            names = ", ".join(person.email for person in may_decide(case, wait))
+            raise AnswerAgain(f"decided_by: {decider.email} may not decide this; {names} may.")
+        await confirm(case, wait, number, decider, f"chose '{form.action}'")
+    except (AnswerAgain, ValidationError) as unusable:
+        return None, str(unusable)
+    return event, ""
+
+
+def may_decide(case: Case, wait: Wait) -> tuple[Person, ...]:
+    """Who may decide: whom the wait names, senior staff always; withdrawing is everybody's."""
+    return (*wait.may_decide, *office().settings.senior_staff)
+
+
+async def confirm(case: Case, wait: Wait, number: int, decider: Person, did: str) -> None:
+    """Mail whoever is said to have decided: "not you?" (decision 2)."""
+    await send_letter(
+        case.reference,
+        Letter(
+            kind=f"decided-{wait.name}-{number}",
+            to=(decider,),
+            subject=f"You {did}",
+            todo=f"You {did} in the procedure {case.title}.",
+            otherwise="Not you? Open the run at once, withdraw it by its form, and tell the senior colleague.",
+            link=case.run_link,
+            link_text="Open the run",
+        ),
+    )
+
+
+async def tell_new_owner(case: Case, wait: Wait, number: int, colleague: Person) -> None:
+    """Tell the colleague what moved to him and what is awaited."""
+    await send_letter(
+        case.reference,
+        Letter(
+            kind=f"handed-over-{wait.name}-{number}",
+            to=(colleague,),
+            subject=f"{case.title}: handed over to you",
+            todo=f"This procedure is yours now. Awaited: {wait.awaited.name}: {wait.what}",
+            link=case.run_link,
+            link_text="Open the run",
+        ),
+    )
+
+
+def pause_key(name: str, number: int, attempt: int) -> str:
+    return f"{name}-{number}" if attempt == 0 else f"{name}-{number}-{attempt}"
+
+
+async def sleep(case: Case, wait: Wait, number: int, complaint: str) -> None:
+    """Ask, then suspend the run: form first, then the state, so that an instant answer finds its form.
+
+    Raises `Pause`, which ends the process. Mails of the wait go out before (asked, again, senior).
+    """
+    await assert_run_is_ours()
+    now = case.now()
+    since = datetime.fromisoformat(await case.journal.put(f"since-{wait.name}", now.isoformat()))
+    awaited, patience_until = await ask_the_awaited(case, wait, since, now)
+    until = min((moment for moment in (wait.until, patience_until) if moment is not None), default=None)
+    shown = Awaited(who=str(awaited), what=wait.what, since=since, until=until, link=case.run_link)
+    await case.show(f"Waiting: {wait.what}", shown)
+    await set_tags(
+        case.run_id,
+        case.tags
+        | set(wait.tags)
+        | {f"wait:{wait.name}", f"role:{wait.role or awaited.email}"}
+        | ({f"until:{until.isoformat()}"} if until else set()),
+    )
+    if until is not None:
+        await look_at(until)
+    form = wait.form.with_initial_data(description=explanation(case, wait, shown, complaint))
+    await suspend(case, wait.name, number, form)
+
+
+async def ask_the_awaited(case: Case, wait: Wait, since: datetime, now: datetime) -> tuple[Person, datetime | None]:
+    """Mail the awaited person, once; again when the patience is over; then the senior colleague (I5)."""
+    if wait.letter is None:
+        return wait.awaited, None
+    settings = office().settings
+    remind = settings.calendar.business_moment_after(since, settings.patience.remind_after)
+    hand_over = settings.calendar.business_moment_after(since, settings.patience.hand_over_after)
+    await send_letter(case.reference, wait.letter)
+    if now < remind:
+        return wait.awaited, remind
+    await send_letter(case.reference, wait.letter.again())
+    if now < hand_over:
+        return wait.awaited, hand_over
+    senior = settings.senior_for(wait.awaited.email)
+    await send_letter(case.reference, wait.letter.to_senior(senior, wait.awaited))
+    return senior, None
+
+
+def explanation(case: Case, wait: Wait, awaited: Awaited, complaint: str) -> str:
+    """What stands above the form."""
+    calendar = office().settings.calendar
+    lines = [f"## {case.title}", ""]
+    if complaint:
+        lines += [f"**Your last answer could not be taken:** {complaint}", ""]
+    lines += [
+        f"**{wait.what}**",
+        "",
+        f"Awaited: {wait.awaited.name}, since {calendar.in_words(awaited.since)}."
+        + (f" Looked at again {calendar.in_words(awaited.until)}." if awaited.until else ""),
+        "",
+    ]
+    if wait.explain:
+        lines += [wait.explain, ""]
+    lines += [f"- [{name}]({address})" for name, address in case.links.items()]
+    return "\n".join(lines)
+
+
+async def suspend(case: Case, name: str, number: int, form: type[WaitForm]) -> None:
+    """Store the form, then propose Suspended; a key that fired before and never got an answer is varied, bounded."""
+    async with get_client() as client:
+        for attempt in range(SAME_ROUND):
+            state: Any = Suspended(timeout_seconds=None, pause_key=pause_key(name, number, attempt))
+            keys = keyset_from_paused_state(state)
+            for key in (keys["schema"], keys["description"]):
+                await case.journal.replace(client, key)
+            await form.asave(keys, flow_run_id=case.run_id)
+            state.state_details.run_input_keyset = keys
+            verdict = await client.set_flow_run_state(case.run_id, state)
+            if verdict.status is SetStateStatus.ACCEPT:
+                raise Pause(state=state)
+            if verdict.status is not SetStateStatus.REJECT:
+                raise RuntimeError(f"Prefect would not suspend the run: {verdict}")
+    raise RuntimeError(f"{name}: Prefect refused to suspend the run {SAME_ROUND} times")
