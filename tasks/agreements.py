@@ -151,6 +151,18 @@ def differences(terms: AgreementTerms, paper: Paper) -> tuple[Difference, ...]:
     return compare(terms, paper)
 
 
+@step(key=lambda envelope_id: envelope_id)
+async def is_out(envelope_id: str) -> bool:
+    """Whether the envelope left the draft's state before this procedure released it (made and sent by hand)."""
+    return (await office().docusign.envelope(envelope_id)).status != "created"
+
+
+@step(key=lambda envelope_id, request, round_: f"{envelope_id}-{round_}")
+async def compare_draft(envelope_id: str, request: CheckedRequest, round_: int) -> tuple[str, ...]:
+    """What the draft says differently from what was asked for, at the moment of its release (N4)."""
+    return await differences_on_draft(envelope_id, request.terms)
+
+
 class SentEnvelope(Frozen):
     """The agreement went out at that time."""
 

@@ -17,6 +17,7 @@ from tasks.casefile import Awaited, CaseFile, Entry
 from tasks.journal import Journal
 from tasks.office import office
 from tasks.runs import PROCEDURE, set_tags
+from tasks.tickets import note_stage
 
 
 class Ended(Exception):
@@ -125,6 +126,11 @@ class Case:
         if not set(more) <= self.tags:
             self.tags |= set(more)
             await set_tags(self.run_id, self.tags)
+
+    async def record(self, stage: str, text: str, *, by: str = "", link: str = "", public: bool = False) -> None:
+        """Something happened: once into the ticket, and onto the case file (decision 11, I7)."""
+        request = self.request
+        self.entries.append(await note_stage(self.reference, request.ticket_id, stage, text, by, link, public))
 
     async def refused(self, refusal: Refused) -> State[None]:
         """End as Refused: the problems on the page and in the state's message."""

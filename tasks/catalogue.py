@@ -11,6 +11,7 @@ from rules.refusal import Problem, Refused
 from rules.request import AskedLine, CheckedLine, CheckedRequest, Offer
 from rules.subscribed import LiveSubscription, check_new, relatives
 from tasks.office import office
+from tasks.tickets import MARKER
 from vendors.errors import NotFound
 from vendors.errors import Refused as VendorRefused
 from vendors.pax8 import PriceRow, Subscription
@@ -143,6 +144,25 @@ def notices(
     """Other terms, trials and twins that stand beside the request; shown, never judged (A1)."""
     shown = [text for line in lines for text in relatives(line.product_id, line.product_name, term, held, on)]
     return tuple(dict.fromkeys(shown))
+
+
+async def bought_by(request: CheckedRequest) -> frozenset[str]:
+    """Subscriptions that this very procedure bought: by the customer's orders since its marker (A1, I3)."""
+    notes = await office().autotask.notes(request.ticket_id)
+    marked = [n for n in notes if n.title.startswith(MARKER) and f"used for {request.reference}:" in n.title]
+    if not marked:
+        return frozenset()
+    wanted = {(line.product_id, line.seats) for line in request.lines}
+    return frozenset(
+        [
+            line.subscription_id
+            async for order in office().pax8.orders(request.customer.pax8_id)
+            for line in order.lines
+            if line.subscription_id
+            and f'"{order.id}"' not in marked[0].description
+            and (line.product_id, line.quantity) in wanted
+        ]
+    )
 
 
 async def check_prerequisites(lines: tuple[CheckedLine, ...], held: tuple[LiveSubscription, ...]) -> list[Problem]:

@@ -32,18 +32,18 @@ class Letter(Frozen):
         """The reminder, after the first patience."""
         return self.model_copy(update={"kind": f"{self.kind}-again", "subject": f"Reminder: {self.subject}"})
 
-    def to_senior(self, senior: Person, awaited: Person) -> Self:
-        """The same request to the senior colleague, after the second patience."""
+    def turned_to(self, person: Person, awaited: Person, run_link: str) -> Self:
+        """The same request to whoever is turned to after the second patience, usually the senior colleague."""
         return self.model_copy(
             update={
-                "kind": f"{self.kind}-senior",
-                "to": (senior,),
-                "cc": (awaited,),
+                "kind": f"{self.kind}-turned",
+                "to": (person,),
+                "cc": (),
                 "subject": f"Nobody has acted: {self.subject}",
-                "paragraphs": (
-                    f"{awaited.name} was asked twice and has not acted. You may decide in the same form.",
-                    *self.paragraphs,
-                ),
+                "todo": f"{awaited.name} was asked twice and has not acted: see to it that somebody does. "
+                f"The request was: {self.todo}",
+                "link": run_link,
+                "link_text": "Open the run",
             }
         )
 

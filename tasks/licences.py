@@ -12,7 +12,7 @@ from rules.request import CheckedRequest
 from tasks import catalogue
 from tasks.agreements import read_signed_agreement
 from tasks.office import office
-from tasks.step import step
+from tasks.step import assert_run_is_ours, step
 from tasks.tickets import add_marker, marker_prefix, markers_of
 from vendors.autotask import TicketNote
 from vendors.errors import Refused as VendorRefused
@@ -86,6 +86,7 @@ async def place_order(
     )
     if await holder(authority.authority_id, request.reference) is None:
         raise AuthorityUsed(f"{authority.authority_id} is held by nobody right after it was marked; a person must look")
+    await assert_run_is_ours()
     try:
         placed = await pax8.place_order(order, authority)
     except VendorRefused as refusal:

@@ -52,22 +52,31 @@ class FiledMail(Frozen):
     subject: str
 
 
-@step(key=lambda order_id, names, since: order_id)
-async def file_order_confirmations(order_id: str, names: tuple[str, ...], since: datetime) -> tuple[FiledMail, ...]:
+@step(key=lambda order_id, names, since, look: f"{order_id}-{look}")
+async def file_order_confirmations(
+    order_id: str, names: tuple[str, ...], since: datetime, look: str
+) -> tuple[FiledMail, ...]:
     """Move Pax8's confirmations of an order to their folder; empty when none has come yet (P14).
 
-    Matched by the sender rule, and by the order's id or else the customer together with a product (`names`: the
-    customer first). The mail that brings an admin password is never touched (P7).
+    `look` tells one look from the next.
+    """
+    return await move_confirmations(order_id, names, since)
+
+
+async def move_confirmations(order_id: str, names: tuple[str, ...], since: datetime) -> tuple[FiledMail, ...]:
+    """Find and move them: by the sender rule, and the order's id, or else the customer with a product.
+
+    `names`: the customer first, then the products. The mail that brings an admin password is never touched (P7).
     """
     settings, mail = office().settings, office().mail
     folder = await mail.folder(settings.order_mail_folder, create=True)
+    customer, *products = names
     filed = []
     for listed in await mail.messages(sender=settings.order_mail_sender, since=since - timedelta(minutes=5)):
         message = await mail.message(listed.id)
         text = f"{message.subject}\n{message.body.content if message.body else ''}"
         if "password" in text.casefold():
             continue
-        customer, *products = names
         if order_id in text or (customer in text and any(product in text for product in products)):
             await mail.move(message.id, folder)
             filed.append(FiledMail(message_id=message.id, subject=message.subject))

@@ -80,7 +80,7 @@ async def open_office() -> AsyncIterator[Office]:
 
 def addresses(block: object) -> list[str]:
     """Every http address that a credentials block holds."""
-    values = getattr(block, "model_dump", dict)()
+    values: dict[str, object] = getattr(block, "model_dump", dict)()
     return [value for value in values.values() if isinstance(value, str) and value.startswith(("http:", "https:"))]
 
 

@@ -16,6 +16,7 @@ from tasks.case import Case, Ended
 from tasks.letters import Letter
 from tasks.mail import send_letter
 from tasks.office import office, open_office
+from tasks.runs import set_tags
 from tasks.step import TRANSIENT
 from vendors.errors import VendorError
 
@@ -91,3 +92,15 @@ async def tell_stuck(case: Case, error: Exception) -> None:
         )
     except Exception:
         logging.getLogger(__name__).exception("the stuck procedure %s could not be told", case.reference)
+
+
+async def sleep_until(case: Case, moment: datetime, why: str) -> None:
+    """Put the run off to a business moment: same run, process gone; raises `Pause` (prefect.md, Putting off)."""
+    await case.show(f"Sleeping until {office().settings.calendar.in_words(moment)}: {why}")
+    await set_tags(case.run_id, case.tags | {f"until:{moment.isoformat()}"})
+    state: State[None] = Scheduled(scheduled_time=office().clock.real(moment), name="PutOff", message=why)
+    async with get_client() as client:
+        verdict = await client.set_flow_run_state(case.run_id, state)
+    if verdict.status is not SetStateStatus.ACCEPT:
+        raise RuntimeError(f"Prefect would not put the run off: {verdict}")
+    raise Pause(state=state)

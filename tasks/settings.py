@@ -59,6 +59,11 @@ class CountersignSettings(Block):
         default=3, gt=0, description="Business days until a wait is handed to the senior colleague."
     )
 
+    sign_remind_days: int = Field(default=3, gt=0, description="Business days until the signer is reminded by us.")
+    sign_hand_over_days: int = Field(
+        default=7, gt=0, description="Business days until the requester is asked to call the signer."
+    )
+
     product_map: str = Field(description="One product a line: agreement name | quote name | Pax8 product id (N1, P1).")
     provisioning_answers: str = Field(description="One answer a line: key = answer, with {placeholders} (P6).")
     mca_customer_email: bool = Field(
@@ -152,6 +157,7 @@ class CountersignSettings(Block):
             envelope_life_days=self.envelope_life_days,
             late_signature_days=self.late_signature_days,
             patience=Patience(remind_after=self.remind_after_days, hand_over_after=self.hand_over_after_days),
+            signing_patience=Patience(remind_after=self.sign_remind_days, hand_over_after=self.sign_hand_over_days),
             product_map=ProductMap.parse(self.product_map),
             answers=AnswerBook.parse(self.provisioning_answers),
             mca_customer_email=self.mca_customer_email,

@@ -7,14 +7,14 @@ that was done last month isn't done again by new code. Two different steps never
 import functools
 import hashlib
 from collections.abc import Callable, Coroutine
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, cast
 
 from prefect import task
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.context import FlowRunContext, TaskRunContext
 from prefect.exceptions import Abort
-from prefect.tasks import exponential_backoff
+from prefect.tasks import Task, exponential_backoff
 
 from vendors.errors import RateLimited, Unavailable, UnclearOutcome
 
@@ -46,8 +46,7 @@ def step(
             await assert_run_is_ours()
             return await function(*args, **kwargs)
 
-        return task(
-            fenced,
+        made: Any = task(
             name=name,
             cache_key_fn=cache_key,
             persist_result=True,
@@ -57,7 +56,8 @@ def step(
             retry_delay_seconds=exponential_backoff(2),
             retry_jitter_factor=0.5,
             retry_condition_fn=worth_retrying,
-        )
+        )(fenced)
+        return cast("Callable[P, Coroutine[Any, Any, R]]", made)
 
     return decorate
 
@@ -67,7 +67,7 @@ def step_key(run_id: str, name: str, business: str) -> str:
     return f"{run_id}-{name}-{hashlib.sha256(business.encode()).hexdigest()[:16]}"
 
 
-async def worth_retrying(_task: object, _run: TaskRun, state: State[Any]) -> bool:
+async def worth_retrying(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
     """Whether a step failed for a reason that passes by itself."""
     error = await state.aresult(raise_on_failure=False)
     return isinstance(error, TRANSIENT)

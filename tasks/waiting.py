@@ -5,7 +5,7 @@ an answer that decides nothing ("look again", an unreadable price) opens the nex
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -14,10 +14,11 @@ from prefect.client.schemas.responses import SetStateStatus
 from prefect.exceptions import Pause
 from prefect.input.run_input import keyset_from_paused_state
 from prefect.states import Suspended
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
-from rules.events import Event, HandedOver
+from rules.events import Event, HandedOver, Withdrawn
 from rules.people import Person, same_address
+from rules.settings import Patience
 from tasks.case import Case
 from tasks.casefile import Awaited
 from tasks.forms import LOOK_AGAIN, AnswerAgain, WaitForm
@@ -45,9 +46,9 @@ class Wait:
     """One wait: who is awaited for what, the form, and who may decide.
 
     `may_decide` empty: any active colleague. `until`: the business moment at which the outside world is looked at
-    again by itself. `letter`: what is mailed to `awaited` at the start, again after the reminding patience, and to
-    the senior colleague after the handing-over patience; None where nobody of ours is awaited. `told` gets copies
-    of the repetition.
+    again by itself. `letter`: what is mailed to `awaited` at the start (unless `ask_first` is off), again after the
+    first `patience`, and to `turn_to` (the senior colleague, if nobody is named) after the second. `check` may
+    refuse an answer by raising `AnswerAgain`.
     """
 
     name: str
@@ -59,10 +60,11 @@ class Wait:
     letter: Letter | None = None
     role: str = ""
     explain: str = ""
-    tags: tuple[str, ...] = field(default=())
-
-
-_EVENT: TypeAdapter[Any] = TypeAdapter(Event)
+    tags: tuple[str, ...] = ()
+    ask_first: bool = True
+    patience: Patience | None = None
+    turn_to: Person | None = None
+    check: Callable[[Event], Awaitable[None]] | None = None
 
 
 async def wait_for(case: Case, wait: Wait, look: Look = nothing_to_see) -> Event:
@@ -104,7 +106,7 @@ def event_from(kept: dict[str, Any]) -> Event:
 
 def answers_so_far(case: Case, name: str) -> list[dict[str, Any]]:
     """The answers given so far, one a round, in order."""
-    answers = []
+    answers: list[dict[str, Any]] = []
     for number in range(1, MOST_ROUNDS + 1):
         keys = [f"suspended-{pause_key(name, number, attempt)}-response" for attempt in range(SAME_ROUND)]
         given = next((case.journal.get(key) for key in keys if case.journal.get(key) is not None), None)
@@ -130,9 +132,15 @@ async def understand(case: Case, wait: Wait, number: int, answer: dict[str, Any]
             await confirm(case, wait, number, decider, f"handed the procedure over to {colleague.name}")
             await tell_new_owner(case, wait, number, colleague)
             return None, ""
-        if wait.may_decide and not any(same_address(p.email, decider.email) for p in may_decide(case, wait)):
+        if (
+            not isinstance(event, Withdrawn)
+            and wait.may_decide
+            and not any(same_address(p.email, decider.email) for p in may_decide(case, wait))
+        ):
             names = ", ".join(person.email for person in may_decide(case, wait))
             raise AnswerAgain(f"decided_by: {decider.email} may not decide this; {names} may.")
+        if wait.check is not None:
+            await wait.check(event)
         await confirm(case, wait, number, decider, f"chose '{form.action}'")
     except (AnswerAgain, ValidationError) as unusable:
         return None, str(unusable)
@@ -205,21 +213,23 @@ async def sleep(case: Case, wait: Wait, number: int, complaint: str) -> None:
 
 
 async def ask_the_awaited(case: Case, wait: Wait, since: datetime, now: datetime) -> tuple[Person, datetime | None]:
-    """Mail the awaited person, once; again when the patience is over; then the senior colleague (I5)."""
+    """Mail the awaited person, once; again when the patience is over; then whoever is turned to (I5)."""
     if wait.letter is None:
         return wait.awaited, None
     settings = office().settings
-    remind = settings.calendar.business_moment_after(since, settings.patience.remind_after)
-    hand_over = settings.calendar.business_moment_after(since, settings.patience.hand_over_after)
-    await send_letter(case.reference, wait.letter)
+    patience = wait.patience or settings.patience
+    remind = settings.calendar.business_moment_after(since, patience.remind_after)
+    hand_over = settings.calendar.business_moment_after(since, patience.hand_over_after)
+    if wait.ask_first:
+        await send_letter(case.reference, wait.letter)
     if now < remind:
         return wait.awaited, remind
     await send_letter(case.reference, wait.letter.again())
     if now < hand_over:
         return wait.awaited, hand_over
-    senior = settings.senior_for(wait.awaited.email)
-    await send_letter(case.reference, wait.letter.to_senior(senior, wait.awaited))
-    return senior, None
+    turned_to = wait.turn_to or settings.senior_for(wait.awaited.email)
+    await send_letter(case.reference, wait.letter.turned_to(turned_to, wait.awaited, case.run_link))
+    return turned_to, None
 
 
 def explanation(case: Case, wait: Wait, awaited: Awaited, complaint: str) -> str:

@@ -1,0 +1,145 @@
+"""The agreed end of a subscription: booked within the term that reaches the date (N7, P18)."""
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.states import Cancelled, Completed
+
+from rules.authority import NotCovered
+from rules.people import Person
+from rules.refusal import refuse
+from rules.request import CheckedRequest
+from tasks import ending
+from tasks.agreements import NotSigned
+from tasks.case import Case
+from tasks.ending import EndNotAgreed, EndNotShown, TermReading
+from tasks.journal import Journal
+from tasks.letters import Letter
+from tasks.mail import send_letter
+from tasks.office import office
+from tasks.procedure import conduct, sleep_until
+from tasks.requests import REQUEST
+from tasks.tickets import open_ticket
+from vendors.errors import Refused as VendorRefused
+
+
+@flow(name="end-subscription", flow_run_name="end of {subscription_id}", persist_result=True)
+async def end_subscription(subscription_id: str, envelope_id: str, procedure_run_id: str) -> State[Any] | None:
+    """Book the cancellation of a subscription whose agreement states an end date.
+
+    Started by new-subscription for the term that reaches the date. Everything is read fresh: the subscription from
+    Pax8, the end date from the signed agreement. Too early, it puts itself off to the next term.
+
+    Args:
+        subscription_id: The subscription's Pax8 id.
+        envelope_id: The DocuSign envelope whose signed agreement states the end date.
+        procedure_run_id: The flow run of the procedure that ordered the subscription.
+    """
+
+    async def procedure(case: Case) -> State[Any]:
+        request = await request_of(procedure_run_id)
+        case.request = request
+        case.title = f"{request.customer.name} · agreed end of {subscription_id}"
+        term = await ending.read_term(subscription_id)
+        if term.status == "Cancelled":
+            return Completed(message="The subscription is cancelled already.")
+        if request.end is None or term.term_end is None:
+            raise refuse("subscription_id", "N7", "no end date is agreed, or no term is shown.", "Look in Pax8.")
+        if term.term_end < request.end:
+            await sleep_until(case, day_after(term), f"This term ends on {term.term_end}, before {request.end}")
+        try:
+            booked = await ending.book_agreed_end(request, envelope_id, subscription_id, term.term_end)
+        except (EndNotShown, EndNotAgreed, NotCovered, NotSigned, VendorRefused) as why:
+            return await hand_to_person(case, term, str(why))
+        await tell(case, booked)
+        await case.show("Done")
+        return Completed(message=f"{booked.product_name} ends on {booked.term_end}, read back from Pax8.")
+
+    return await conduct(procedure)
+
+
+async def request_of(procedure_run_id: str) -> CheckedRequest:
+    """The request that ordered the subscription, from its run's memory. Unknown runs are refused."""
+    try:
+        kept = (await Journal.load(UUID(procedure_run_id))).get(REQUEST)
+    except ValueError:
+        kept = None
+    if kept is None:
+        raise refuse(
+            "procedure_run_id",
+            "N7",
+            f"{procedure_run_id} is not the run of a procedure.",
+            "This deployment is started by new-subscription; don't start it by hand.",
+        )
+    return CheckedRequest.model_validate(kept)
+
+
+def day_after(term: TermReading) -> datetime:
+    """The moment at which the next term has begun for certain."""
+    assert term.term_end is not None  # noqa: S101 - the caller has looked
+    return office().settings.calendar.start_of(term.term_end + timedelta(days=2))
+
+
+async def tell(case: Case, booked: TermReading) -> None:
+    """Billing, requester and customer learn the booked end (P15)."""
+    request, settings = case.request, office().settings
+    facts = (
+        ("Customer", request.customer.name),
+        ("Subscription", f"{booked.seats} × {booked.product_name}, {booked.subscription_id}"),
+        ("Ends", str(booked.term_end)),
+    )
+    await case.record("end booked", f"{booked.product_name} ends on {booked.term_end}, read back.", by="Pax8")
+    await send_letter(
+        case.reference,
+        Letter(
+            kind="billing-end",
+            to=(settings.billing,),
+            cc=(request.requester,),
+            subject=f"{request.customer.name}: {booked.product_name} ends on {booked.term_end}",
+            todo="End the line in the customer's Autotask contract on that day.",
+            facts=facts,
+            link=case.run_link,
+            link_text="Open the run",
+        ),
+    )
+    await send_letter(
+        case.reference,
+        Letter(
+            kind="customer-end",
+            to=(Person(name=request.signer.name, email=request.signer.email),),
+            cc=(request.requester,),
+            subject=f"{booked.product_name} ends on {booked.term_end}, as agreed",
+            todo=f"As agreed, {booked.product_name} ends on {booked.term_end}; its users lose access then.",
+            otherwise="If you want to keep it, tell us before that day.",
+            from_person=request.requester,
+        ),
+    )
+
+
+async def hand_to_person(case: Case, term: TermReading, why: str) -> State[Any]:
+    """What can't be booked or confirmed becomes a top-priority ticket and a mail, with the last safe moment."""
+    request, settings = case.request, office().settings
+    by_when = f"before {term.term_end}, better a day earlier"
+    what = f"Book the end of {term.product_name} ({term.subscription_id}) in the Pax8 portal {by_when}. {why}"
+    await open_ticket(
+        f"{case.reference}:end", request.customer.autotask_id, case.title, what, request.requester, 1, True
+    )
+    await send_letter(
+        case.reference,
+        Letter(
+            kind="end-by-hand",
+            to=(request.requester, request.senior),
+            subject=f"{case.title}: the end could not be booked",
+            todo=what,
+            by_when=by_when,
+            otherwise="Otherwise the subscription renews for a whole term.",
+            link=case.run_link,
+            link_text="Open the run",
+        ),
+    )
+    await case.record("handed to a person", what)
+    await case.show("Handed to a person")
+    return Cancelled(name="Handed to a person", message=what)

@@ -1,0 +1,535 @@
+"""The purchase's legs, shared by the flows: order, billing, provisioning, documentation, filing, telling (P)."""
+
+import asyncio
+from datetime import date, datetime, timedelta
+
+from flows.agreement import accept, end, end_without_order
+from rules.agreement import price_text
+from rules.authority import NotCovered, SignerDecision
+from rules.calendar import end_reaching, term_end_after
+from rules.events import DayReached, Decided, Event
+from rules.order import Frozen
+from rules.people import Person
+from rules.refusal import Refused
+from tasks import documentation, licences
+from tasks.agreements import DraftedEnvelope, NotSigned
+from tasks.case import Case
+from tasks.evidence import read_before_ordering
+from tasks.forms import AcceptForm, AnswerAgain, LookForm, UnclearOrderForm
+from tasks.letters import Letter
+from tasks.licences import AuthorityUsed, Licence, PlacedOrder, UnclearOrder
+from tasks.mail import file_order_confirmations, send_letter
+from tasks.office import office
+from tasks.provisioning import remember_licences
+from tasks.schedule import END_SUBSCRIPTION, book
+from tasks.tickets import complete_ticket, open_ticket
+from tasks.waiting import Wait, wait_for
+from vendors.errors import Refused as VendorRefused
+
+INLINE_LOOK = 2.0
+
+
+class FollowUp(Frozen):
+    """Work that remains for a named person (P13)."""
+
+    key: str
+    who: Person
+    what: str
+    days: int
+
+
+async def wait_for_start_day(case: Case, envelope: DraftedEnvelope, signed_at: datetime, sent_at: datetime) -> None:
+    """N6: sleep until the start day; a late signature is confirmed by the requester before anything is ordered."""
+    settings, start = office().settings, case.request.start
+    if signed_at - sent_at > timedelta(days=settings.late_signature_days):
+        await accept(
+            case,
+            envelope,
+            "late-signature",
+            case.requester,
+            f"Confirm that {case.request.what} is still wanted",
+            f"The agreement was signed on {signed_at:%Y-%m-%d}, more than {settings.late_signature_days} days after "
+            f"it was sent on {sent_at:%Y-%m-%d}.",
+        )
+    if start is None or settings.calendar.day_of(signed_at) >= start:
+        return
+    begins = settings.calendar.start_of(start)
+
+    async def has_begun(_hinted: bool) -> Event | None:
+        return DayReached(day=start) if case.now() >= begins else None
+
+    event = await wait_for(
+        case,
+        Wait(
+            name="start-day",
+            awaited=Person(name="the start day", email=start.isoformat()),
+            what=f"Start on {start}: the order is placed then",
+            form=LookForm,
+            until=begins,
+            role="calendar",
+            explain="Pax8 takes no orders for the future, so the order is placed on the day itself.",
+        ),
+        has_begun,
+    )
+    if not isinstance(event, DayReached):
+        await end_without_order(case, event, envelope)
+
+
+async def check_before_ordering(case: Case, envelope: DraftedEnvelope) -> None:
+    """N5, N6: price, name and subscriptions are read again; what changed is put to whom it concerns."""
+    settings, request = office().settings, case.request
+    day = await case.journal.put("ordering-day", settings.calendar.day_of(case.now()).isoformat())
+    found = await read_before_ordering(request, day)
+    for number, renamed in enumerate(found.renamed, start=1):
+        await accept(
+            case,
+            envelope,
+            f"renamed-{number}",
+            case.requester,
+            f"Acknowledge: {renamed}",
+            "Is it the product signed for?",
+        )
+    if found.dearer:
+        table = ["| product | our cost at launch | our cost now |", "| :-- | --: | --: |"]
+        table += [f"| {name} | {then} | {now} |" for name, then, now in found.dearer]
+        await accept(
+            case,
+            envelope,
+            "cost-risen",
+            settings.pricing,
+            "Decide whether to order although our cost has risen",
+            "\n".join(table),
+        )
+    for number, subscribed in enumerate(found.subscribed, start=1):
+        await accept(
+            case,
+            envelope,
+            f"subscribed-{number}",
+            settings.contracts,
+            f"Decide whether to order although {subscribed}",
+            "It was not so when the procedure started. Accepting makes a second subscription of the same product.",
+        )
+
+
+async def order(case: Case, envelope: DraftedEnvelope, decisions: tuple[SignerDecision, ...]) -> PlacedOrder:
+    """N5, I1, I3: the order, once, on the signed agreement as its authority; unclear outcomes go to a person."""
+    for attempt in range(1, 50):
+        unclear, refused = f"unclear-order-{attempt}", f"order-refused-{attempt}"
+        try:
+            if case.journal.get(f"settled-{unclear}") is None and case.journal.get(f"settled-{refused}") is None:
+                placed = await licences.place_order(case.request, envelope.envelope_id, decisions, attempt)
+            else:
+                placed = None
+        except (NotSigned, NotCovered, AuthorityUsed) as no:
+            await end(case, envelope, "Refused", str(no), by="DocuSign")
+        except (VendorRefused, Refused) as no:
+            await ask_after_refusal(case, envelope, refused, str(no))
+            continue
+        except UnclearOrder as why:
+            placed = await ask_about_unclear_order(case, envelope, unclear, str(why), attempt)
+        else:
+            if placed is None and case.journal.get(f"settled-{unclear}") is not None:
+                placed = await ask_about_unclear_order(case, envelope, unclear, "", attempt)
+        if placed is not None:
+            await case.record(
+                "ordered",
+                f"Ordered at Pax8: {case.request.what}, order {placed.order_id}, under {placed.authority_id}.",
+                by=case.request.signer.email,
+            )
+            return placed
+    raise RuntimeError("fifty attempts to order; a person must look at this run")
+
+
+async def ask_after_refusal(case: Case, envelope: DraftedEnvelope, name: str, why: str) -> None:
+    """Pax8 said no for certain: the requester mends what it names, then it is tried again."""
+    await accept_retry(case, envelope, name, f"Mend what Pax8 names, then try again: {why}"[:400])
+
+
+async def accept_retry(case: Case, envelope: DraftedEnvelope, name: str, what: str) -> None:
+    """One more try on a person's word; nothing was ordered so far."""
+    event = await wait_for(
+        case,
+        Wait(
+            name=name,
+            awaited=case.requester,
+            what=what,
+            form=AcceptForm,
+            role="requester",
+            explain="'accept' tries again. Nothing was ordered so far.",
+            letter=Letter(
+                kind=name,
+                to=(case.requester,),
+                subject=f"{case.title}: the order was refused",
+                todo=what,
+                otherwise="Nothing was ordered.",
+                link=case.run_link,
+                link_text="Try again, or withdraw",
+            ),
+        ),
+    )
+    if not isinstance(event, Decided):
+        await end_without_order(case, event, envelope)
+
+
+async def ask_about_unclear_order(
+    case: Case, envelope: DraftedEnvelope, name: str, why: str, attempt: int
+) -> PlacedOrder | None:
+    """Decision 3: no match and no certainty means that a person decides, never a second POST."""
+    settings, request, envelope_id = office().settings, case.request, envelope.envelope_id
+    marked = await licences.marked_at(request, envelope_id) if case.journal.get(f"settled-{name}") is None else None
+    not_before = (marked or case.now()) + settings.order_settle
+
+    async def turned_up(_hinted: bool) -> Event | None:
+        found = await licences.look_for_unclear_order(request, envelope_id)
+        return Decided(by="Pax8", choice="the order is there", why=found.order_id) if found is not None else None
+
+    async def not_too_early(event: Event) -> None:
+        if isinstance(event, Decided) and event.choice == "no order is there":
+            if case.now() < not_before:
+                raise AnswerAgain(
+                    f"too early: an order may show late. Answer after {settings.calendar.in_words(not_before)}."
+                )
+            if await turned_up(False) is not None:
+                raise AnswerAgain("the order is there by now: press 'look again'.")
+        if isinstance(event, Decided) and event.choice == "the order is there":
+            if await licences.adopt_named_order(request, envelope_id, event.why) is None:
+                raise AnswerAgain(f"order {event.why} is not a new order of this customer with equal lines.")
+
+    event = await wait_for(
+        case,
+        Wait(
+            name=name,
+            awaited=case.requester,
+            what="Look into the Pax8 portal: is the order there?",
+            form=UnclearOrderForm,
+            until=not_before if case.now() < not_before else None,
+            role="requester",
+            check=not_too_early,
+            explain=f"{why}\n\nAsked for: {request.what}. Answer after {settings.calendar.in_words(not_before)}.",
+            letter=Letter(
+                kind=name,
+                to=(case.requester,),
+                cc=(settings.senior_for(case.requester.email),),
+                subject=f"{case.title}: nobody knows whether the order went out",
+                todo=f"Look into the Pax8 portal after {settings.calendar.in_words(not_before)}: is there an order for "
+                f"{request.what}? Then answer the form.",
+                otherwise="Nothing is ordered again until you answer.",
+                facts=(("What happened", why or "the connection was cut"),),
+                link=case.run_link,
+                link_text="Answer the form",
+            ),
+        ),
+        turned_up,
+    )
+    if not isinstance(event, Decided):
+        await end_without_order(case, event, envelope)
+        return None
+    if event.choice == "the order is there":
+        return await licences.adopt_named_order(request, envelope_id, event.why)
+    await licences.release_marker(request, envelope_id, event.by, event.why, attempt)
+    return None
+
+
+async def follow_provisioning(case: Case, placed: PlacedOrder) -> tuple[Licence, ...]:
+    """P4, P15, P17: read the order back, tell billing at once, and follow provisioning until it is settled.
+
+    Settled goes by dates, id and seats. Pending for a business day: the requester is told; nothing is ordered again.
+    """
+    settings, request = office().settings, case.request
+    latest = await look_inline(case, placed)
+    await tell_billing(case, placed, latest)
+    slow_after = settings.calendar.business_moment_after(placed.placed_at, 1)
+
+    async def settled(_hinted: bool) -> Event | None:
+        nonlocal latest
+        latest = await licences.read_licences(placed, request.customer.pax8_id)
+        if all(licence.settled for licence in latest):
+            return DayReached(day=settings.calendar.day_of(case.now()))
+        if case.now() >= slow_after:
+            await tell_slow(case, latest)
+        return None
+
+    event = await wait_for(
+        case,
+        Wait(
+            name="provisioning",
+            awaited=Person(name="Microsoft", email="provisioning"),
+            what="Provisioning: " + "; ".join(licence.in_words() for licence in latest),
+            form=LookForm,
+            until=case.now() + settings.provisioning_poll,
+            role="provisioning",
+            explain="Nothing is ordered again, however long it takes.",
+        ),
+        settled,
+    )
+    if not isinstance(event, DayReached):
+        await case.record("withdrawn too late", "A withdrawal came after the order: licences can't be given back here.")
+    done = await remember_licences(placed, request.customer.pax8_id)
+    await tell_billing_rest(case, placed, latest, done)
+    await case.record("provisioned", "; ".join(licence.in_words() for licence in done), by="Pax8")
+    return done
+
+
+async def look_inline(case: Case, placed: PlacedOrder) -> tuple[Licence, ...]:
+    """Stay awake for a moment: most licences are there within a minute."""
+    settings = office().settings
+    if case.journal.get("settled-provisioning") is not None:
+        return await remember_licences(placed, case.request.customer.pax8_id)
+    tries = max(1, int(settings.provisioning_inline.total_seconds() / INLINE_LOOK))
+    first = case.journal.get("looked-inline") is None
+    await case.journal.put("looked-inline", True)
+    found = await licences.read_licences(placed, case.request.customer.pax8_id)
+    for _ in range(tries if first else 0):
+        if all(licence.settled for licence in found):
+            break
+        await case.show("Ordered; provisioning: " + "; ".join(licence.in_words() for licence in found))
+        await asyncio.sleep(INLINE_LOOK)
+        found = await licences.read_licences(placed, case.request.customer.pax8_id)
+    return found
+
+
+async def tell_slow(case: Case, found: tuple[Licence, ...]) -> None:
+    """P17: a business day in a pending state."""
+    await send_letter(
+        case.reference,
+        Letter(
+            kind="provisioning-slow",
+            to=(case.requester,),
+            subject=f"{case.title}: provisioning takes long",
+            todo="Look at the order in the Pax8 portal (Home > Subscriptions, the eye icon), and ask Pax8 if it is stuck.",
+            facts=tuple((licence.product_name, licence.in_words()) for licence in found),
+            otherwise="The procedure goes on by itself as soon as it is done. Do not order again.",
+            link=case.run_link,
+            link_text="Open the run",
+        ),
+    )
+
+
+def billing_facts(case: Case, placed: PlacedOrder, found: tuple[Licence, ...]) -> tuple[tuple[str, str], ...]:
+    """P15: product, seats, term, customer's price, start, renewal, subscription id, agreement, ticket."""
+    request, calendar = case.request, office().settings.calendar
+    prices = {line.product_name: line.unit_price for line in request.terms.lines}
+    facts = [("Customer", request.customer.name)]
+    for licence in found:
+        facts += [
+            ("Product", f"{licence.seats} × {licence.product_name}"),
+            ("Price", f"{price_text(prices[licence.product_name])} {request.currency} per seat"),
+            ("Term", f"{request.term.value}, billed {request.billing.value.lower()}"),
+            ("Start", calendar.day_of(licence.start).isoformat() if licence.start else "not known yet"),
+            ("Renews", calendar.term_end(licence.renews).isoformat() if licence.renews else "not known yet"),
+            ("Subscription", licence.subscription_id or "not known yet"),
+        ]
+    if request.end:
+        facts.append(("Ends", f"with the term that reaches {request.end}"))
+    return (
+        *facts,
+        ("Order", placed.order_id),
+        ("Agreement", case.links["Agreement in DocuSign"]),
+        ("Ticket", request.ticket_number),
+    )
+
+
+async def tell_billing(case: Case, placed: PlacedOrder, found: tuple[Licence, ...]) -> None:
+    """P15: billing is told as soon as the order is read back, whatever else is open."""
+    settings = office().settings
+    complete = all(licence.subscription_id and licence.renews for licence in found)
+    await case.journal.put("billing-told-complete", complete)
+    by_hand = ("Pax8's order confirmation: copy it by hand into the public folder.",)
+    await send_letter(
+        case.reference,
+        Letter(
+            kind="billing",
+            to=(settings.billing,),
+            cc=(case.requester,),
+            subject=f"{case.title}: ordered, please begin billing",
+            todo="Add it to the customer's Autotask contract and begin billing.",
+            facts=billing_facts(case, placed, found),
+            paragraphs=by_hand if settings.public_folder_alive else (),
+            otherwise="Pax8 bills us from the start date, whether the customer is billed or not.",
+            link=case.links[f"Ticket {case.request.ticket_number}"],
+            link_text="Open the ticket",
+            from_person=case.requester,
+        ),
+    )
+    await case.record("billing told", f"{settings.billing.name} was asked to begin billing.")
+
+
+async def tell_billing_rest(
+    case: Case, placed: PlacedOrder, _seen: tuple[Licence, ...], done: tuple[Licence, ...]
+) -> None:
+    """P15: dates and ids that were not known when billing was told first."""
+    if case.journal.get("billing-told-complete"):
+        return
+    await send_letter(
+        case.reference,
+        Letter(
+            kind="billing-completed",
+            to=(office().settings.billing,),
+            cc=(case.requester,),
+            subject=f"{case.title}: dates and subscription ids",
+            todo="Complete the line in the customer's Autotask contract.",
+            facts=billing_facts(case, placed, done),
+            link=case.links[f"Ticket {case.request.ticket_number}"],
+            link_text="Open the ticket",
+        ),
+    )
+
+
+async def tell_customer(case: Case, done: tuple[Licence, ...]) -> None:
+    """The customer learns the true dates, and where billing comes from (N6, P19)."""
+    request, calendar = case.request, office().settings.calendar
+    facts = []
+    for licence in done:
+        facts.append(("Licences", f"{licence.seats} × {licence.product_name}, {request.term.value} term"))
+        if licence.start and licence.renews:
+            facts.append(("Starts", calendar.day_of(licence.start).isoformat()))
+            facts.append(("Renews", calendar.term_end(licence.renews).isoformat()))
+    paragraphs = [
+        "Your bills come from us. Billing notices inside Microsoft 365 are not used: please ignore them there."
+    ]
+    if request.start and any(lic.start and calendar.day_of(lic.start) > request.start for lic in done):
+        paragraphs.insert(0, f"You had asked for {request.start}; the agreement was signed later, so it starts now.")
+    await send_letter(
+        case.reference,
+        Letter(
+            kind="customer-ordered",
+            to=(Person(name=request.signer.name, email=request.signer.email),),
+            cc=(case.requester,),
+            subject=f"Your licences are ready: {request.what}",
+            todo="Your licences are ready; there is nothing that you need to do.",
+            facts=tuple(facts),
+            paragraphs=tuple(paragraphs),
+            from_person=case.requester,
+        ),
+    )
+    await case.record("customer told", f"{request.signer.name} was told the dates.", public=True)
+
+
+async def document(case: Case, envelope: DraftedEnvelope, done: tuple[Licence, ...]) -> None:
+    """P11: the Application asset in IT Glue."""
+    for licence in done:
+        asset = await documentation.document_licence(case.request, licence, envelope.envelope_id)
+        case.links[f"IT Glue: {asset.name}"] = asset.link
+        await case.record(f"documented {licence.product_name}"[:200], f"IT Glue: {asset.name}", link=asset.link)
+
+
+async def file_confirmations(case: Case, placed: PlacedOrder) -> None:
+    """P14: file Pax8's confirmation if it has come; else reconcile files it, or tells the requester."""
+    request = case.request
+    names = (request.customer.name, *(line.product_name for line in request.lines))
+    filed = await file_order_confirmations(placed.order_id, names, placed.placed_at, "first")
+    if filed:
+        await case.record("confirmation filed", f"{office().settings.order_mail_folder}: {filed[0].subject}")
+        return
+    await case.tag(f"order-mail:{placed.order_id}")
+    await case.record("confirmation awaited", "Pax8's confirmation has not come yet; it is filed when it does.")
+
+
+async def schedule_end(case: Case, envelope: DraftedEnvelope, done: tuple[Licence, ...]) -> None:
+    """N7: book a run for the term that reaches the agreed end; it books the cancellation within that term."""
+    request, settings = case.request, office().settings
+    if request.end is None:
+        return
+    for licence in done:
+        if licence.start is None:
+            continue
+        start = settings.calendar.day_of(licence.start)
+        ends_on = end_reaching(start, request.term.months, request.end)
+        at = settings.calendar.start_of(term_before(start, ends_on, request.term.months) + timedelta(days=1))
+        at = max(at, case.now())
+        parameters = {
+            "subscription_id": licence.subscription_id,
+            "envelope_id": envelope.envelope_id,
+            "procedure_run_id": str(case.run_id),
+        }
+        tag = f"end-of:{licence.subscription_id}"
+        await case.tag(tag, f"ends:{request.end.isoformat()}")
+        await book(
+            END_SUBSCRIPTION,
+            office().clock.real(at),
+            f"end-{licence.subscription_id}-{request.end.isoformat()}-1",
+            parameters,
+            (tag,),
+        )
+        await case.record(
+            f"end scheduled {licence.product_name}"[:200],
+            f"{licence.product_name} ends with the term that reaches {request.end}, on {ends_on}; the cancellation is "
+            f"booked from {settings.calendar.in_words(at)} on.",
+        )
+
+
+def term_before(start: date, ends_on: date, months: int) -> date:
+    """The start of the term that ends on that day."""
+    terms = 1
+    while term_end_after(start, months, terms) < ends_on:
+        terms += 1
+    return term_end_after(start, months, terms - 1)
+
+
+def follow_ups(case: Case) -> list[FollowUp]:
+    """P13: what remains for people: the work named at launch, and an absent GDAP relationship (P8)."""
+    request = case.request
+    found = []
+    if request.follow_up is not None:
+        work = request.follow_up_work or "Set up what the new licences are for."
+        found.append(FollowUp(key="follow-up", who=request.follow_up, what=work, days=5))
+    if not request.customer.gdap_active:
+        found.append(
+            FollowUp(
+                key="gdap",
+                who=case.requester,
+                what=f"Establish a GDAP relationship with {request.customer.name}: none with the needed roles is active.",
+                days=10,
+            )
+        )
+    return found
+
+
+async def finish(case: Case, done: tuple[Licence, ...]) -> None:
+    """P13: requester and follow-up people are told; the ticket is completed only when nothing is open."""
+    request = case.request
+    remaining = follow_ups(case)
+    for one in remaining:
+        ticket = await open_ticket(
+            f"{case.reference}:{one.key}",
+            request.customer.autotask_id,
+            f"{case.title}: {one.what}",
+            f"{one.what}\nRequest: ticket {request.ticket_number}. Procedure {case.reference}.",
+            one.who,
+            one.days,
+            False,
+        )
+        await send_letter(
+            case.reference,
+            Letter(
+                kind=f"{one.key}-asked",
+                to=(one.who,),
+                subject=f"{case.title}: follow-up for you",
+                todo=one.what,
+                by_when=f"within {one.days} business days",
+                facts=(("Ticket", str(ticket)), ("Licences", request.what)),
+                link=case.links[f"Ticket {request.ticket_number}"],
+                link_text="Open the request's ticket",
+                from_person=case.requester,
+            ),
+        )
+        await case.record(f"follow-up {one.key}", f"{one.who.name}: {one.what}")
+    summary = "; ".join(licence.in_words() for licence in done)
+    await send_letter(
+        case.reference,
+        Letter(
+            kind="done",
+            to=(case.requester,),
+            subject=f"{case.title}: done",
+            todo="The licences are there: tell whoever waits for them.",
+            facts=tuple((licence.product_name, licence.in_words()) for licence in done)
+            + tuple(("Still open", f"{one.who.name}: {one.what}") for one in remaining),
+            link=case.run_link,
+            link_text="Open the run",
+        ),
+    )
+    if remaining:
+        await case.record("done", f"{summary}. The ticket stays open for the follow-ups.")
+        return
+    await case.record("done", f"{summary}. Nothing is open.")
+    await complete_ticket(request.ticket_id, f"{request.what} ordered and provisioned ({case.reference}).")
