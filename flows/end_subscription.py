@@ -121,7 +121,7 @@ async def tell(case: Case, booked: TermReading) -> None:
 
 async def hand_to_person(case: Case, term: TermReading, why: str) -> State[Any]:
     """What can't be booked or confirmed becomes a top-priority ticket and a mail, with the last safe moment."""
-    request, settings = case.request, office().settings
+    request = case.request
     by_when = f"before {term.term_end}, better a day earlier"
     what = f"Book the end of {term.product_name} ({term.subscription_id}) in the Pax8 portal {by_when}. {why}"
     await open_ticket(

@@ -19,6 +19,7 @@ from tasks.forms import AcceptForm, AnswerAgain, LookForm, UnclearOrderForm
 from tasks.letters import Letter
 from tasks.licences import AuthorityUsed, Licence, PlacedOrder, UnclearOrder
 from tasks.mail import file_order_confirmations, send_letter
+from tasks.net import HAS_END, MAIL_AWAITED
 from tasks.office import office
 from tasks.provisioning import remember_licences
 from tasks.schedule import END_SUBSCRIPTION, book
@@ -191,9 +192,9 @@ async def ask_about_unclear_order(
                 )
             if await turned_up(False) is not None:
                 raise AnswerAgain("the order is there by now: press 'look again'.")
-        if isinstance(event, Decided) and event.choice == "the order is there":
-            if await licences.adopt_named_order(request, envelope_id, event.why) is None:
-                raise AnswerAgain(f"order {event.why} is not a new order of this customer with equal lines.")
+        named = isinstance(event, Decided) and event.choice == "the order is there"
+        if named and await licences.find_named_order(request, envelope_id, getattr(event, "why", "")) is None:
+            raise AnswerAgain("order_id: that is not a new order of this customer with equal lines.")
 
     event = await wait_for(
         case,
@@ -296,7 +297,7 @@ async def tell_slow(case: Case, found: tuple[Licence, ...]) -> None:
             kind="provisioning-slow",
             to=(case.requester,),
             subject=f"{case.title}: provisioning takes long",
-            todo="Look at the order in the Pax8 portal (Home > Subscriptions, the eye icon), and ask Pax8 if it is stuck.",
+            todo="Look at the order in the Pax8 portal (Home > Subscriptions, the eye icon); ask Pax8 if it is stuck.",
             facts=tuple((licence.product_name, licence.in_words()) for licence in found),
             otherwise="The procedure goes on by itself as soon as it is done. Do not order again.",
             link=case.run_link,
@@ -421,7 +422,7 @@ async def file_confirmations(case: Case, placed: PlacedOrder) -> None:
     if filed:
         await case.record("confirmation filed", f"{office().settings.order_mail_folder}: {filed[0].subject}")
         return
-    await case.tag(f"order-mail:{placed.order_id}")
+    await case.tag(MAIL_AWAITED, f"order-mail:{placed.order_id}", f"ordered-at:{placed.placed_at.isoformat()}")
     await case.record("confirmation awaited", "Pax8's confirmation has not come yet; it is filed when it does.")
 
 
@@ -443,13 +444,13 @@ async def schedule_end(case: Case, envelope: DraftedEnvelope, done: tuple[Licenc
             "procedure_run_id": str(case.run_id),
         }
         tag = f"end-of:{licence.subscription_id}"
-        await case.tag(tag, f"ends:{request.end.isoformat()}")
+        await case.tag(HAS_END, tag, f"ends:{request.end.isoformat()}")
         await book(
             END_SUBSCRIPTION,
             office().clock.real(at),
             f"end-{licence.subscription_id}-{request.end.isoformat()}-1",
             parameters,
-            (tag,),
+            (tag, "agreed-end"),
         )
         await case.record(
             f"end scheduled {licence.product_name}"[:200],
@@ -478,7 +479,7 @@ def follow_ups(case: Case) -> list[FollowUp]:
             FollowUp(
                 key="gdap",
                 who=case.requester,
-                what=f"Establish a GDAP relationship with {request.customer.name}: none with the needed roles is active.",
+                what=f"Establish a GDAP relationship with {request.customer.name}: none with the roles is active.",
                 days=10,
             )
         )

@@ -227,6 +227,11 @@ async def release_marker(request: CheckedRequest, envelope_id: str, by: str, why
 
 @step(key=lambda request, envelope_id, order_id: order_id)
 async def adopt_named_order(request: CheckedRequest, envelope_id: str, order_id: str) -> PlacedOrder | None:
+    """Go on with the order that a person found in the portal (decision 3)."""
+    return await find_named_order(request, envelope_id, order_id)
+
+
+async def find_named_order(request: CheckedRequest, envelope_id: str, order_id: str) -> PlacedOrder | None:
     """The order that a person found in the portal, if it is new, this customer's, and equal; else None."""
     authority_id = f"docusign:{envelope_id}"
     marker = await holder(authority_id, request.reference)

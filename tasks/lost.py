@@ -1,0 +1,119 @@
+"""Runs that nobody works on any more: found by their heartbeat, set going again, bounded (I5, prefect.md)."""
+
+import asyncio
+import inspect
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from prefect.client.orchestration import PrefectClient, get_client
+from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.responses import SetStateStatus
+from prefect.events.filters import EventFilter, EventNameFilter, EventOccurredFilter, EventResourceFilter
+from prefect.settings import get_current_settings
+from prefect.states import AwaitingRetry, Cancelled, Crashed
+
+from rules.order import Frozen
+from tasks.runs import PROCEDURE, runs_tagged, set_tags
+
+HEARTBEAT = "prefect.flow-run.heartbeat"
+MISSED_BEATS = 3
+PENDING_FOR = timedelta(minutes=5)
+MOST_REVIVALS = 5
+
+
+class Revived(Frozen):
+    """A run that was found lost, and what became of it: `restarted`, `given up` or `refused`."""
+
+    run_id: str
+    name: str
+    was: str
+    now: str
+
+
+async def revive_lost_runs(signatures: Mapping[str, inspect.Signature]) -> tuple[Revived, ...]:
+    """Find runs lost in Pending, Running or Crashed and set them going again, at most five times each.
+
+    Running counts as lost after three missed heartbeats, looked at twice. A run that crashed because its parameters
+    don't fit the flow (`signatures`, by flow name) ends as Refused, naming them.
+    """
+    revived = []
+    for run in [run async for run in runs_tagged([PROCEDURE], (StateType.CRASHED,))]:
+        unknown = await unknown_parameters(run, signatures)
+        revived.append(await (refuse(run, unknown) if unknown else restart(run, "Crashed")))
+    for run in [run async for run in runs_tagged([PROCEDURE], (StateType.PENDING,))]:
+        if run.state is not None and datetime.now(UTC) - run.state.timestamp > PENDING_FOR:
+            revived.append(await restart(run, "Pending"))
+    silent = await silent_runs()
+    if silent:
+        await asyncio.sleep(MISSED_BEATS * beat().total_seconds())
+        still = {run.id: run for run in await silent_runs()}
+        revived += [await restart(run, "Running") for run in silent if run.id in still]
+    return tuple(revived)
+
+
+def beat() -> timedelta:
+    """How often a run's process gives a sign of life. Raises where heartbeats are switched off."""
+    seconds = get_current_settings().flows.heartbeat_frequency
+    if seconds is None:
+        raise RuntimeError("PREFECT_FLOWS_HEARTBEAT_FREQUENCY is not set: lost runs can't be found. Set it to 30.")
+    return timedelta(seconds=seconds)
+
+
+async def silent_runs() -> list[FlowRun]:
+    """Running runs whose latest sign of life is three beats old."""
+    since = datetime.now(UTC) - MISSED_BEATS * beat()
+    silent = []
+    async with get_client() as client:
+        for run in [run async for run in runs_tagged([PROCEDURE], (StateType.RUNNING,))]:
+            if run.state is not None and run.state.timestamp < since and not await beats_since(client, run, since):
+                silent.append(run)
+    return silent
+
+
+async def beats_since(client: PrefectClient, run: FlowRun, since: datetime) -> bool:
+    """Whether a run's process has given a sign of life since then."""
+    page = await client.read_events(
+        EventFilter(
+            occurred=EventOccurredFilter(since=since),
+            event=EventNameFilter(name=[HEARTBEAT]),
+            resource=EventResourceFilter(id=[f"prefect.flow-run.{run.id}"]),
+        ),
+        limit=1,
+    )
+    return bool(page.events)
+
+
+async def restart(run: FlowRun, was: str) -> Revived:
+    """Crashed first, so that a process that is alive after all is fenced; then scheduled again, bounded."""
+    count = sum(1 for tag in run.tags or [] if tag.startswith("revived:"))
+    if count >= MOST_REVIVALS:
+        return Revived(run_id=str(run.id), name=run.name, was=was, now="given up")
+    async with get_client() as client:
+        if was == "Running":
+            crashed: Any = Crashed(message=f"No sign of life for {MISSED_BEATS} beats, looked at twice.")
+            verdict = await client.set_flow_run_state(run.id, crashed)
+            if verdict.status is not SetStateStatus.ACCEPT:
+                return Revived(run_id=str(run.id), name=run.name, was=was, now="finished meanwhile")
+        await set_tags(run.id, {*(run.tags or []), f"revived:{datetime.now(UTC):%Y-%m-%dT%H:%M:%S}"})
+        again: Any = AwaitingRetry(scheduled_time=datetime.now(UTC), message=f"Found lost ({was}) by reconcile.")
+        await client.set_flow_run_state(run.id, again, force=was == "Pending")
+    return Revived(run_id=str(run.id), name=run.name, was=was, now="restarted")
+
+
+async def unknown_parameters(run: FlowRun, signatures: Mapping[str, inspect.Signature]) -> list[str]:
+    """The parameters of a crashed run that its flow doesn't know; Prefect's API lets them pass."""
+    async with get_client() as client:
+        flow = await client.read_flow(run.flow_id)
+    signature = signatures.get(flow.name)
+    return sorted(set(run.parameters) - set(signature.parameters)) if signature is not None else []
+
+
+async def refuse(run: FlowRun, unknown: list[str]) -> Revived:
+    """End a malformed start as what it is."""
+    names = ", ".join(unknown)
+    message = f"Refused, nothing has happened outside: unknown parameters {names} (N1). Start again without them."
+    state: Any = Cancelled(name="Refused", message=message)
+    async with get_client() as client:
+        await client.set_flow_run_state(run.id, state, force=True)
+    return Revived(run_id=str(run.id), name=run.name, was="Crashed", now="refused")

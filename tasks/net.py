@@ -1,0 +1,214 @@
+"""The net below the webhooks and the clock: what was missed is found with few calls, however many wait (decision 5)."""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.exceptions import ObjectNotFound
+from prefect.variables import Variable
+
+from rules.envelope import EnvelopeReading, event_of
+from rules.events import Signed
+from rules.order import Frozen
+from rules.request import CheckedRequest
+from tasks.agreements import read_envelope
+from tasks.journal import Journal
+from tasks.letters import Letter
+from tasks.mail import move_confirmations, send_letter
+from tasks.office import office
+from tasks.runs import PROCEDURE, Woken, runs_tagged, set_tags, tag_value, wake
+from tasks.schedule import END_SUBSCRIPTION, book
+from tasks.tickets import note_stage
+
+READ_TO = "countersign_docusign_read_to"
+OVERLAP = timedelta(minutes=10)
+FIRST_LOOK = timedelta(days=90)
+MAIL_AWAITED = "order-mail-awaited"
+HAS_END = "has-agreed-end"
+
+
+class Found(Frozen):
+    """Something that was missed, and what was done about it."""
+
+    what: str
+    who: str
+    done: str
+
+
+async def envelopes_changed() -> list[EnvelopeReading]:
+    """Every envelope whose status changed since the last look: one list call, whatever the number waiting."""
+    now = office().clock.now()
+    kept = await Variable.aget(READ_TO)
+    since = datetime.fromisoformat(str(kept)) - OVERLAP if kept else now - FIRST_LOOK
+    since = min(since, now - OVERLAP)
+    return [read_envelope(one, now) async for one in office().docusign.changed_since(since)]
+
+
+async def remember_look(at: datetime) -> None:
+    """Remember how far DocuSign's changes were read, after everything found was acted on."""
+    await Variable.aset(READ_TO, at.isoformat(), overwrite=True)
+
+
+async def wake_decided(changed: list[EnvelopeReading], waiting: list[FlowRun]) -> list[Found]:
+    """Wake the runs whose envelope has come to an end that they missed."""
+    by_envelope = {tag_value(run, "envelope"): run for run in waiting if tag_value(run, "wait") == "signature"}
+    found = []
+    for reading in changed:
+        run = by_envelope.get(reading.envelope_id)
+        if run is not None and event_of(reading) is not None:
+            woken = await wake(run.id, "DocuSign, found by reconcile", f"{reading.status} {reading.envelope_id}")
+            found.append(Found(what=f"missed: envelope {reading.status}", who=run.name, done=woken.value))
+    return found
+
+
+async def wake_due(waiting: list[FlowRun]) -> list[Found]:
+    """Wake the runs whose moment has come: start days, patience, minutes to object."""
+    now = office().clock.now()
+    found = []
+    for run in waiting:
+        until = tag_value(run, "until")
+        if until is not None and datetime.fromisoformat(until) <= now:
+            woken = await wake(run.id, "clock", f"{until} reached")
+            if woken is not Woken.NOT_WAITING:
+                found.append(Found(what=f"due: {tag_value(run, 'wait') or 'sleep'}", who=run.name, done=woken.value))
+    return found
+
+
+async def find_orphans(changed: list[EnvelopeReading]) -> list[Found]:
+    """Envelopes of ours whose run is gone or ended: contracts is told; nothing is ordered from them (decision 5)."""
+    found = []
+    for reading in changed:
+        if not reading.run_id or reading.status in ("created", "voided", "declined", "deleted"):
+            continue
+        ended = await how_ended(reading.run_id)
+        if ended is None:
+            continue
+        signed = isinstance(event_of(reading), Signed)
+        contracts = office().settings.contracts
+        await send_letter(
+            reading.reference,
+            Letter(
+                kind=f"orphan-{reading.envelope_id}-{'signed' if signed else 'out'}",
+                to=(contracts,),
+                subject=f"An agreement without a procedure: {reading.reference}",
+                todo=f"The agreement {reading.reference} is {reading.status}, but its procedure {ended}. Start "
+                f"new-subscription with this envelope's id in 'envelope', or void it.",
+                otherwise="Nothing is ordered from it.",
+                facts=(("Envelope", reading.envelope_id),),
+                link=f"{office().settings.docusign_url}/documents/details/{reading.envelope_id}",
+                link_text="Open the envelope",
+            ),
+        )
+        found.append(Found(what=f"orphan envelope {reading.envelope_id}", who=reading.reference, done="contracts told"))
+    return found
+
+
+async def how_ended(run_id: str) -> str | None:
+    """How an envelope's run came to be of no use; None while it is open or did its work."""
+    async with get_client() as client:
+        try:
+            run = await client.read_flow_run(UUID(run_id))
+        except (ObjectNotFound, ValueError):
+            return "is gone"
+    if run.state is None or not run.state.is_final() or run.state.is_completed() or run.state.is_crashed():
+        return None
+    return f"ended as {run.state.name}"
+
+
+async def file_late_confirmations() -> list[Found]:
+    """File Pax8's confirmations that came after their run had finished, or tell the requester (P14)."""
+    found = []
+    for run in [run async for run in runs_tagged([MAIL_AWAITED])]:
+        request, order_id = await request_of(run), tag_value(run, "order-mail")
+        if request is None or order_id is None:
+            continue
+        since = datetime.fromisoformat(tag_value(run, "ordered-at") or office().clock.now().isoformat())
+        names = (request.customer.name, *(line.product_name for line in request.lines))
+        filed = await move_confirmations(order_id, names, since)
+        if filed:
+            folder = office().settings.order_mail_folder
+            await note_stage(
+                request.reference,
+                request.ticket_id,
+                "confirmation filed",
+                f"{folder}: {filed[0].subject}",
+                "",
+                "",
+                False,
+            )
+            await forget(run)
+            found.append(Found(what="order confirmation", who=run.name, done="filed"))
+        elif office().clock.now() > office().settings.calendar.business_moment_after(since, 1):
+            await tell_missing_confirmation(request, order_id)
+            await forget(run)
+            found.append(Found(what="order confirmation", who=run.name, done="missing, requester told"))
+    return found
+
+
+async def forget(run: FlowRun) -> None:
+    """Nothing more is awaited for this run's order."""
+    await set_tags(run.id, {tag for tag in run.tags or [] if tag != MAIL_AWAITED})
+
+
+async def tell_missing_confirmation(request: CheckedRequest, order_id: str) -> None:
+    """P14: no confirmation after a business day."""
+    await send_letter(
+        request.reference,
+        Letter(
+            kind="confirmation-missing",
+            to=(request.requester,),
+            subject=f"{request.title}: no order confirmation from Pax8",
+            todo=f"Look for Pax8's confirmation of order {order_id}, and file it under "
+            f"{office().settings.order_mail_folder}.",
+            otherwise="The order itself was read back from Pax8 and is in force.",
+        ),
+    )
+
+
+async def request_of(run: FlowRun) -> CheckedRequest | None:
+    """The request that a run works on, from its memory."""
+    kept = (await Journal.load(run.id)).get("checked-request")
+    return CheckedRequest.model_validate(kept) if kept is not None else None
+
+
+async def guard_agreed_ends() -> list[Found]:
+    """N7: every agreed end has a run that stands for it; a missing or failed one is booked anew."""
+    standing: dict[str, list[FlowRun]] = {}
+    async for run in runs_tagged(["agreed-end"]):
+        standing.setdefault(tag_value(run, "end-of") or "", []).append(run)
+    found = []
+    for procedure in [run async for run in runs_tagged([HAS_END])]:
+        envelope_id, end = tag_value(procedure, "envelope"), tag_value(procedure, "ends")
+        for tag in procedure.tags or []:
+            if not tag.startswith("end-of:"):
+                continue
+            subscription_id = tag.removeprefix("end-of:")
+            runs = standing.get(subscription_id, [])
+            if any(stands_for_it(run) for run in runs):
+                continue
+            await book(
+                END_SUBSCRIPTION,
+                office().clock.real(office().clock.now()),
+                f"end-{subscription_id}-{end}-{len(runs) + 1}",
+                {
+                    "subscription_id": subscription_id,
+                    "envelope_id": envelope_id,
+                    "procedure_run_id": str(procedure.id),
+                },
+                (tag, "agreed-end"),
+            )
+            found.append(Found(what=f"agreed end of {subscription_id}", who=procedure.name, done="booked anew"))
+    return found
+
+
+def stands_for_it(run: FlowRun) -> bool:
+    """Whether a run will book the end, has done so, or has handed it to a person."""
+    if run.state is None or run.state.type in (StateType.FAILED, StateType.CRASHED):
+        return False
+    return run.state.type is not StateType.CANCELLED or run.state.name == "Handed to a person"
+
+
+async def waiting_runs() -> list[FlowRun]:
+    """Every suspended procedure."""
+    return [run async for run in runs_tagged([PROCEDURE], (StateType.PAUSED,))]
