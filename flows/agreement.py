@@ -361,7 +361,7 @@ async def wait_for_signature(case: Case, envelope: DraftedEnvelope) -> Signed:
     if isinstance(event, Signed):
         await case.record(
             "agreement signed",
-            "DocuSign: completed.",
+            f"Signed by {request.signer.name}: DocuSign says completed, {settings.calendar.in_words(event.at)}.",
             by="DocuSign",
             link=case.links["Agreement in DocuSign"],
             public=True,

@@ -15,7 +15,7 @@ from tasks import documentation, licences
 from tasks.agreements import DraftedEnvelope, NotSigned
 from tasks.case import Case
 from tasks.evidence import read_before_ordering
-from tasks.forms import AcceptForm, AnswerAgain, LookForm, UnclearOrderForm
+from tasks.forms import AcceptForm, AnswerAgain, LookForm, ProvisioningForm, UnclearOrderForm
 from tasks.letters import Letter
 from tasks.licences import AuthorityUsed, Licence, PlacedOrder, UnclearOrder
 from tasks.mail import file_order_confirmations, send_letter
@@ -256,15 +256,15 @@ async def follow_provisioning(case: Case, placed: PlacedOrder) -> tuple[Licence,
             name="provisioning",
             awaited=Person(name="Microsoft", email="provisioning"),
             what="Provisioning: " + "; ".join(licence.in_words() for licence in latest),
-            form=LookForm,
+            form=ProvisioningForm,
             until=case.now() + settings.provisioning_poll,
             role="provisioning",
             explain="Nothing is ordered again, however long it takes.",
         ),
         settled,
     )
-    if not isinstance(event, DayReached):
-        await case.record("withdrawn too late", "A withdrawal came after the order: licences can't be given back here.")
+    if isinstance(event, Decided):
+        await case.record("seen working", f"Pax8 shows it as pending, but the licences work. {event.why}", by=event.by)
     done = await remember_licences(placed, request.customer.pax8_id)
     await tell_billing_rest(case, placed, latest, done)
     await case.record("provisioned", "; ".join(licence.in_words() for licence in done), by="Pax8")

@@ -1,29 +1,41 @@
 """What an agreement says: our terms as the template's fields, and a paper's fields read back as terms (N4, N5)."""
 
+import re
 from collections.abc import Mapping
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from enum import StrEnum
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
-from rules.order import Billing, Frozen, Term
+from rules.order import Billing, Filled, Frozen, Price, Term
 
 AT_ONCE = "on signing"
 OPEN_END = "none"
+CELLS = ("Product", "ProductId", "Seats", "UnitPrice")
+_ROW_LABEL = re.compile(rf"(?:{'|'.join(CELLS)})(\d+)")
+_ROW_NUMBER = re.compile(r"[1-9][0-9]?")
+_PRICE = re.compile(r"[0-9]+(\.[0-9]+)?")
 
 
 class AgreementLine(Frozen):
     """One product of the agreement; `unit_price` is the customer's, per seat and billing period."""
 
-    product_id: str
+    model_config = ConfigDict(str_strip_whitespace=True)
+
+    product_id: Filled
     product_name: str
     seats: int = Field(gt=0)
-    unit_price: Decimal
+    unit_price: Price
 
 
 class AgreementTerms(Frozen):
-    """Everything that the customer signs. `start` None: at once; `end` None: until cancelled."""
+    """Everything that the customer signs. `start` None: at once; `end` None: until cancelled.
+
+    Blanks around a text don't count: they don't survive the paper.
+    """
+
+    model_config = ConfigDict(str_strip_whitespace=True)
 
     reference: str
     customer: str
@@ -34,6 +46,12 @@ class AgreementTerms(Frozen):
     start: date | None = None
     end: date | None = None
     lines: tuple[AgreementLine, ...]
+
+    @property
+    def first_term_value(self) -> Decimal:
+        """What the customer is bound to for the first term, in `currency`, before tax."""
+        periods = max(self.term.months // self.billing.months, 1)
+        return sum((line.unit_price * line.seats for line in self.lines), Decimal(0)) * periods
 
     def fields(self, rows: int) -> dict[str, str]:
         """The template's fields by label; unused rows are blank. Raises ValueError for more lines than rows (N4)."""
@@ -60,10 +78,15 @@ class AgreementTerms(Frozen):
 
 def price_text(price: Decimal) -> str:
     """A price as it stands on paper: at least two decimals, no thousands separator (`1204.50`)."""
-    exact = price.normalize()
-    exponent = exact.as_tuple().exponent
-    places = max(2, -exponent if isinstance(exponent, int) else 2)
-    return f"{exact:.{places}f}"
+    whole, _, places = format(abs(price) if price.is_zero() else price, "f").partition(".")
+    return f"{whole}.{places.rstrip('0').ljust(2, '0')}"
+
+
+def read_price(text: str) -> Decimal:
+    """A price as people write it: digits, and a decimal point. Raises ValueError for anything else."""
+    if not _PRICE.fullmatch(text):
+        raise ValueError(f"'{text}' is not a price")
+    return Decimal(text)
 
 
 class PaperLine(Frozen):
@@ -140,28 +163,17 @@ def read_paper(fields: Mapping[str, str]) -> Paper:
 
 
 def _rows(fields: Mapping[str, str], wrong: list[str]) -> list[PaperLine]:
-    numbers = sorted({int(label.removeprefix("Product")) for label in fields if _is_row_label(label)})
-    if not numbers:
-        wrong.append("the rows (Product1, Seats1, UnitPrice1, …) are missing")
     lines = []
-    for row in numbers:
-        cells = {
-            name: fields.get(f"{name}{row}", "").strip() for name in ("Product", "ProductId", "Seats", "UnitPrice")
-        }
+    for row in _row_numbers(fields, wrong):
+        cells = {name: fields.get(f"{name}{row}", "").strip() for name in CELLS}
         if not any(cells.values()):
             continue
         try:
             seats = int(cells["Seats"])
-            price = Decimal(cells["UnitPrice"])
-            if (
-                seats <= 0
-                or not cells["Seats"].isdecimal()
-                or not price.is_finite()
-                or price < 0
-                or not cells["Product"]
-            ):
+            price = read_price(cells["UnitPrice"])
+            if seats <= 0 or not cells["Seats"].isdecimal() or not cells["Product"]:
                 raise ValueError
-        except (ValueError, InvalidOperation):
+        except ValueError:
             wrong.append(
                 f"row {row} says '{cells['Product']}', seats '{cells['Seats']}', unit price '{cells['UnitPrice']}'"
             )
@@ -178,8 +190,20 @@ def _rows(fields: Mapping[str, str], wrong: list[str]) -> list[PaperLine]:
     return lines
 
 
-def _is_row_label(label: str) -> bool:
-    return label.startswith("Product") and label.removeprefix("Product").isdecimal()
+def _row_numbers(fields: Mapping[str, str], wrong: list[str]) -> list[int]:
+    """The rows that any of our labels names; a row numbered otherwise than ours is wrong, not overlooked."""
+    numbers: set[int] = set()
+    for label in fields:
+        found = _ROW_LABEL.fullmatch(label)
+        if found is None:
+            continue
+        if _ROW_NUMBER.fullmatch(found[1]):
+            numbers.add(int(found[1]))
+        else:
+            wrong.append(f"the label {label} is none of ours")
+    if not numbers:
+        wrong.append("the rows (Product1, Seats1, UnitPrice1, …) are missing")
+    return sorted(numbers)
 
 
 class DifferenceKind(StrEnum):
@@ -215,8 +239,8 @@ class Difference(Frozen):
 def compare(wanted: AgreementTerms, paper: Paper) -> tuple[Difference, ...]:
     """Every difference between the terms asked for and a paper, line by line; empty when they are equal (N5).
 
-    Lines are matched by product id; a row without one (made by hand) by its exact name. More seats on paper
-    are a difference like fewer: neither covers the other.
+    Lines are matched by product id; a row without one (made by hand) by its exact name. The name counts beside
+    the id: it is what the customer read. More seats on paper are a difference like fewer: neither covers the other.
     """
     found: list[Difference] = []
 
@@ -252,6 +276,8 @@ def compare(wanted: AgreementTerms, paper: Paper) -> tuple[Difference, ...]:
             )
             continue
         rows.remove(row)
+        if row.product_name != line.product_name:
+            differ(DifferenceKind.PRODUCT, line.product_name, row.product_name, line.product_name)
         if row.seats < line.seats:
             differ(DifferenceKind.SEATS_FEWER, line.seats, row.seats, line.product_name)
         elif row.seats > line.seats:

@@ -1,9 +1,10 @@
 """What allows a write to the distributor: evidence that was read back, never a claim (decision 1, I1, Y1)."""
 
-from datetime import date, datetime, timedelta
-from typing import Protocol, Self
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Annotated, Protocol, Self
 
-from pydantic import AwareDatetime, model_validator
+from pydantic import AwareDatetime, StringConstraints, model_validator
 
 from rules.agreement import AgreementLine, AgreementTerms, Paper, UnreadablePaper, compare, read_paper
 from rules.envelope import EnvelopeReading
@@ -11,6 +12,7 @@ from rules.order import Frozen, LicenceOrder, Term
 from rules.people import AuthorisedContact, same_address
 
 FRESH = timedelta(minutes=5)
+Somebody = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
 
 class NotCovered(Exception):
@@ -38,16 +40,34 @@ class EndAuthority(Protocol):
 class SignerDecision(Frozen):
     """Contracts accepted a signer who isn't an authorised contact with the right to sign (N5)."""
 
-    signer: str
-    by: str
+    signer: Somebody
+    by: Somebody
     at: AwareDatetime
+
+
+def why_not_signed(reading: EnvelopeReading, client_role: str) -> str | None:
+    """Why a reading is no signed agreement, with the clause; None when it is one (N4, N5)."""
+    if not reading.is_completed:
+        return f"envelope {reading.envelope_id} is '{reading.status}', not completed (N5)"
+    signers = reading.signers_of(client_role)
+    if not signers:
+        return f"envelope {reading.envelope_id} has no signer in the role '{client_role}' (N5)"
+    for signer in signers:
+        if signer.status != "completed" or signer.signed_at is None:
+            return f"{signer.email} of the customer is '{signer.status}', not completed (N5)"
+    try:
+        read_paper(reading.fields)
+    except UnreadablePaper as unreadable:
+        return f"envelope {reading.envelope_id} can't be read as an agreement: {unreadable} (N4)"
+    return None
 
 
 class SignedAgreement(Frozen):
     """A completed agreement. It holds nothing but DocuSign's own reading and the customer's rights as read.
 
     It can't be built from an envelope that isn't completed, that a customer's signer hasn't signed, or whose
-    fields don't make an agreement: pydantic refuses (N5). What was signed is derived from the reading each time.
+    fields don't make an agreement: pydantic refuses (N5). What was signed is derived from the reading each time,
+    and looked at again before every yes: a copy that got round pydantic covers nothing.
     """
 
     reading: EnvelopeReading
@@ -57,20 +77,9 @@ class SignedAgreement(Frozen):
 
     @model_validator(mode="after")
     def _only_from_a_completed_envelope(self) -> Self:
-        if not self.reading.is_completed:
-            raise ValueError(f"envelope {self.reading.envelope_id} is '{self.reading.status}', not completed (N5)")
-        signers = self.reading.signers_of(self.client_role)
-        if not signers:
-            raise ValueError(f"envelope {self.reading.envelope_id} has no signer in the role '{self.client_role}' (N5)")
-        for signer in signers:
-            if signer.status != "completed" or signer.signed_at is None:
-                raise ValueError(f"{signer.email} of the customer is '{signer.status}', not completed (N5)")
-        try:
-            read_paper(self.reading.fields)
-        except UnreadablePaper as unreadable:
-            raise ValueError(
-                f"envelope {self.reading.envelope_id} can't be read as an agreement: {unreadable} (N4)"
-            ) from None
+        why_not = why_not_signed(self.reading, self.client_role)
+        if why_not is not None:
+            raise ValueError(why_not)
         return self
 
     @property
@@ -86,27 +95,38 @@ class SignedAgreement(Frozen):
         """The customer's signers, by mail address."""
         return tuple(signer.email for signer in self.reading.signers_of(self.client_role))
 
-    def unauthorised_signers(self, first_term_value: object = None) -> tuple[str, ...]:
-        """Signers without the right to sign, or above their limit, on whom contracts hasn't decided (N5)."""
-        decided = [decision.signer for decision in self.signer_decisions]
+    def unauthorised_signers(
+        self, first_term_value: Decimal | None = None, at: datetime | None = None
+    ) -> tuple[str, ...]:
+        """Signers without the right to sign, or above their limit, on whom contracts hasn't decided by `at` (N5).
+
+        Without a value no limit is looked at, without `at` every decision counts.
+        """
+        decided = [one.signer for one in self.signer_decisions if at is None or one.at <= at]
         return tuple(
             email
             for email in self.signers
             if not any(same_address(email, one) for one in decided) and not self._may(email, first_term_value)
         )
 
-    def _may(self, email: str, first_term_value: object) -> bool:
-        for contact in self.may_sign:
-            if contact.may_sign and same_address(contact.email, email):
-                return (
-                    contact.first_term_limit is None
-                    or first_term_value is None
-                    or not first_term_value > contact.first_term_limit  # type: ignore[operator]
-                )
-        return False
+    def _may(self, email: str, first_term_value: Decimal | None) -> bool:
+        """Every entry with that address must allow it: where two disagree, contracts decides."""
+        entries = [contact for contact in self.may_sign if same_address(contact.email, email)]
+        return bool(entries) and all(
+            contact.may_sign
+            and (
+                contact.first_term_limit is None
+                or first_term_value is None
+                or first_term_value <= contact.first_term_limit
+            )
+            for contact in entries
+        )
 
     def assert_covers(self, order: LicenceOrder) -> None:
         """Raise `NotCovered` unless exactly this order was signed for, and was read just now."""
+        why_not = why_not_signed(self.reading, self.client_role)
+        if why_not is not None:
+            raise NotCovered(f"{why_not}: it does not cover the order {order.reference} (N5). Nothing was ordered.")
         against: list[str] = []
         age = order.at - self.reading.read_at
         if not timedelta(0) <= age <= FRESH:
@@ -125,7 +145,7 @@ class SignedAgreement(Frozen):
         if paper.end is not None and paper.end <= order.order_day:
             against.append(f"the agreement ended on {paper.end}, today is {order.order_day} (N7)")
         against += [str(difference) for difference in compare(_terms_of(order, paper), paper)]
-        unauthorised = self.unauthorised_signers(order.first_term_value)
+        unauthorised = self.unauthorised_signers(order.first_term_value, order.at)
         if unauthorised:
             against.append(
                 f"signed by {', '.join(unauthorised)}, who may not sign for {order.customer} (or not this much)"
@@ -163,8 +183,9 @@ def _terms_of(order: LicenceOrder, paper: Paper) -> AgreementTerms:
 class SignedEnd(Frozen):
     """The end date that a signed agreement states, for one subscription bought under it (N7).
 
-    `commitment_end`: the end of the running term as Pax8 gives it; `term_months` its length. The agreement's end
-    is reached within this term, or this authority can't be built: earlier terms renew.
+    `commitment_end`: the end of the running term as Pax8 gives it; `term_end` its day, the earlier of UTC's and
+    the MSP zone's. The agreement's end is reached within this term, or this authority can't be built: earlier
+    terms renew.
     """
 
     agreement: SignedAgreement
@@ -178,6 +199,9 @@ class SignedEnd(Frozen):
         end = self.agreement.paper.end
         if end is None:
             raise ValueError("the agreement states no end date (N7)")
+        utc_day = self.commitment_end.astimezone(UTC).date()
+        if not utc_day - timedelta(days=1) <= self.term_end <= utc_day:
+            raise ValueError(f"{self.term_end} is not the day of the term's end, {self.commitment_end} (N7)")
         if self.term_end < end:
             raise ValueError(f"this term ends on {self.term_end}, before the agreed end {end}: it renews (N7)")
         lines = self.agreement.paper.lines

@@ -2,11 +2,12 @@
 
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
-from zoneinfo import ZoneInfo
+from typing import Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import holidays
 from dateutil.relativedelta import relativedelta
-from pydantic import field_validator
+from pydantic import field_validator, model_validator
 
 from rules.order import Frozen
 
@@ -29,8 +30,19 @@ class Calendar(Frozen):
     @field_validator("time_zone")
     @classmethod
     def _known_zone(cls, name: str) -> str:
-        ZoneInfo(name)
+        try:
+            ZoneInfo(name)
+        except ZoneInfoNotFoundError:
+            raise ValueError(f"'{name}' is no time zone; write it as America/New_York") from None
         return name
+
+    @model_validator(mode="after")
+    def _known_country(self) -> Self:
+        try:
+            holidays.country_holidays(self.country, subdiv=self.subdivision or None)
+        except NotImplementedError as unknown:
+            raise ValueError(f"no holiday calendar for {self.country} {self.subdivision}: {unknown}") from None
+        return self
 
     @cached_property
     def zone(self) -> ZoneInfo:

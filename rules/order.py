@@ -1,11 +1,14 @@
 """A licence order as it would be written to the distributor: what, how many, under which commitment."""
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+
+Filled = Annotated[str, Field(min_length=1)]
+Price = Annotated[Decimal, Field(ge=0)]
 
 
 class Frozen(BaseModel):
@@ -49,11 +52,11 @@ class OrderLine(Frozen):
     `commitment_id` is Pax8's id of the commitment whose term is `LicenceOrder.term`; it differs by product.
     """
 
-    product_id: str
+    product_id: Filled
     product_name: str
     seats: Annotated[int, Field(gt=0)]
-    unit_price: Decimal
-    commitment_id: str
+    unit_price: Price
+    commitment_id: Filled
     provisioning: tuple[ProvisioningAnswer, ...] = ()
 
 
@@ -62,20 +65,30 @@ class LicenceOrder(Frozen):
 
     Pax8 has no field for a reference of ours, so `reference` (the procedure's, as it stands on the agreement),
     `customer` and `ticket` serve the comparison with the evidence only. `at` is the moment of ordering, UTC;
-    `order_day` the same in the MSP's zone (P6).
+    `order_day` the same in the MSP's zone (P6). A month billed by the year, or a day that the moment has nowhere
+    on earth, can't be built.
     """
 
-    reference: str
-    customer: str
-    ticket: str
-    company_id: str
+    reference: Filled
+    customer: Filled
+    ticket: Filled
+    company_id: Filled
     ordered_by_email: str
     term: Term
     billing: Billing
-    currency: str
+    currency: Filled
     lines: Annotated[tuple[OrderLine, ...], Field(min_length=1)]
     at: AwareDatetime
     order_day: date
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if self.billing.months > self.term.months:
+            raise ValueError(f"a {self.term.value} term can't be billed '{self.billing.value}' (pax8.md §5)")
+        at = self.at.astimezone(UTC)
+        if not (at - timedelta(hours=12)).date() <= self.order_day <= (at + timedelta(hours=14)).date():
+            raise ValueError(f"order_day {self.order_day} is nowhere the day of {utc_text(at)} (P6)")
+        return self
 
     @property
     def first_term_value(self) -> Decimal:
@@ -86,4 +99,4 @@ class LicenceOrder(Frozen):
 
 def utc_text(moment: datetime) -> str:
     """A moment as text for people and logs: `2026-11-22 17:05 UTC`."""
-    return moment.strftime("%Y-%m-%d %H:%M UTC")
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")

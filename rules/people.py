@@ -30,5 +30,13 @@ class AuthorisedContact(Frozen):
 
 
 def same_address(one: str, other: str) -> bool:
-    """Whether two mail addresses are the same mailbox, as mail treats them in practice: case does not count."""
-    return one.strip().casefold() == other.strip().casefold()
+    """Whether two mail addresses are the same mailbox, as mail treats them in practice: case does not count.
+
+    Of plain letters only: 'straße' and 'strasse' are two mailboxes. An empty address is nobody's.
+    """
+    return bool(one.strip()) and _mailbox(one) == _mailbox(other)
+
+
+def _mailbox(address: str) -> str:
+    address = address.strip()
+    return address.lower() if address.isascii() else address

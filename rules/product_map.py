@@ -1,5 +1,6 @@
 """The product map: our agreement's and the quote's name of a product, and its one Pax8 product id (N1, P1)."""
 
+import re
 from difflib import get_close_matches
 
 from rules.order import Frozen
@@ -27,7 +28,7 @@ class ProductMap(Frozen):
 
         Raises ValueError with the line's number when a line isn't of that form or two lines contradict.
         """
-        products: list[MappedProduct] = []
+        products: dict[int, MappedProduct] = {}
         for number, line in enumerate(text.splitlines(), start=1):
             line = line.strip()
             if not line or line.startswith("#"):
@@ -35,14 +36,20 @@ class ProductMap(Frozen):
             parts = [part.strip() for part in line.split("|")]
             if len(parts) != 3 or not all(parts):
                 raise ValueError(f"product map, line {number}: write 'agreement name | quote name | Pax8 id'")
-            products.append(MappedProduct(agreement_name=parts[0], quote_name=parts[1], product_id=parts[2]))
-        for mapped in products:
-            for other in products:
-                if mapped.agreement_name == other.agreement_name and mapped.product_id != other.product_id:
-                    raise ValueError(f"product map: '{mapped.agreement_name}' stands for two Pax8 products")
-                if mapped.quote_name == other.quote_name and mapped.product_id != other.product_id:
-                    raise ValueError(f"product map: the quote name '{mapped.quote_name}' stands for two products")
-        return cls(products=tuple(products))
+            mapped = MappedProduct(agreement_name=parts[0], quote_name=parts[1], product_id=parts[2])
+            for earlier, other in products.items():
+                if mapped.product_id == other.product_id:
+                    continue
+                for name, known in (
+                    (mapped.agreement_name, other.agreement_name),
+                    (mapped.quote_name, other.quote_name),
+                ):
+                    if name == known:
+                        raise ValueError(
+                            f"product map, line {number}: '{name}' stands for another Pax8 product in line {earlier}"
+                        )
+            products[number] = mapped
+        return cls(products=tuple(products.values()))
 
     def named(self, agreement_name: str) -> MappedProduct | None:
         """The product of exactly that name on our agreement."""
@@ -96,5 +103,9 @@ class ProductMap(Frozen):
 
 def is_twin(name: str, of_name: str) -> bool:
     """Whether a catalogue name is a Nonprofit, Government, Education or trial sibling of a product (A1)."""
-    folded = name.casefold()
-    return of_name.casefold() in folded and any(word in folded for word in TWIN_WORDS)
+    return of_name.casefold() in name.casefold() and says(name, *TWIN_WORDS)
+
+
+def says(name: str, *words: str) -> bool:
+    """Whether one of the words stands in a catalogue name as a word of its own ('Industrial' is no trial)."""
+    return re.search(rf"(?<![a-z])(?:{'|'.join(map(re.escape, words))})s?(?![a-z])", name.casefold()) is not None

@@ -1,11 +1,13 @@
 """Answers to Pax8's provisioning questions: each from the settings or the request, none guessed (P6, pax8.md §5)."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 from rules.order import Frozen, ProvisioningAnswer
 from rules.refusal import Problem
 
 LEAVE_OUT = "(leave out)"
+_PLACEHOLDER = re.compile(r"\{([A-Za-z_]\w*)\}")
 
 
 class Question(Frozen):
@@ -36,7 +38,10 @@ class AnswerBook(Frozen):
             key, separator, value = line.partition("=")
             if not separator or not key.strip() or not value.strip():
                 raise ValueError(f"provisioning answers, line {number}: write 'key = answer'")
-            answers[key.strip()] = (*answers.get(key.strip(), ()), value.strip())
+            values = (*answers.get(key.strip(), ()), value.strip())
+            if LEAVE_OUT in values and len(values) > 1:
+                raise ValueError(f"provisioning answers, line {number}: '{key.strip()}' is left out and answered")
+            answers[key.strip()] = values
         return cls(answers=answers)
 
     def answer(
@@ -53,18 +58,12 @@ class AnswerBook(Frozen):
                 problems.append(_problem(field, product, question, "the settings hold no answer to it."))
                 continue
             try:
-                values = tuple(text.format_map(_Known(facts)) for text in texts)
-            except KeyError as unknown:
-                problems.append(
-                    _problem(
-                        field,
-                        product,
-                        question,
-                        f"its answer needs {unknown}, which this request doesn't give.",
-                    )
-                )
+                values = tuple(_filled(text, facts) for text in texts)
+            except ValueError as why:
+                problems.append(_problem(field, product, question, str(why)))
                 continue
-            stray = [v for v in values if question.choose and v not in question.possible_values]
+            bound = question.choose or question.possible_values
+            stray = [v for v in values if bound and v not in question.possible_values]
             if stray:
                 problems.append(
                     _problem(
@@ -79,11 +78,14 @@ class AnswerBook(Frozen):
         return tuple(given), tuple(problems)
 
 
-class _Known(dict[str, str]):
-    """Facts for placeholders: an empty fact is as unknown as a missing one."""
-
-    def __init__(self, facts: Mapping[str, str]) -> None:
-        super().__init__({key: value for key, value in facts.items() if value})
+def _filled(text: str, facts: Mapping[str, str]) -> str:
+    """An answer with its placeholders filled in; an empty fact is as unknown as a missing one. Raises ValueError."""
+    if set("{}") & set(_PLACEHOLDER.sub("", text)):
+        raise ValueError(f"its answer '{text}' has a broken placeholder.")
+    for name in _PLACEHOLDER.findall(text):
+        if not facts.get(name):
+            raise ValueError(f"its answer needs '{name}', which this request doesn't give.")
+    return _PLACEHOLDER.sub(lambda found: facts[found[1]], text)
 
 
 def _problem(field: str, product: str, question: Question, why: str) -> Problem:

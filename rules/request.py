@@ -1,12 +1,12 @@
 """The request for a new subscription: as typed at launch, and as checked (N1)."""
 
 from collections.abc import Mapping
-from datetime import date
-from decimal import Decimal, InvalidOperation
+from datetime import date, datetime
+from decimal import Decimal
 
 from pydantic import Field
 
-from rules.agreement import AgreementLine, AgreementTerms
+from rules.agreement import AgreementLine, AgreementTerms, read_price
 from rules.order import Billing, Frozen, Term
 from rules.people import AuthorisedContact, Person
 from rules.refusal import Problem, Refused
@@ -66,7 +66,8 @@ def read_form(form: LaunchForm, today: date) -> AskedRequest:
     def problem(field: str, clause: str, message: str, way_out: str) -> None:
         problems.append(Problem(field=field, clause=clause, message=message, way_out=way_out))
 
-    for field, clause in (("customer", "N1"), ("ticket", "N3"), ("requester", "N1"), ("signer", "N4")):
+    needed = {"customer": "N1", "ticket": "N3", "requester": "N1", "signer": "N4", "product": "N1", "quote_line": "P1"}
+    for field, clause in needed.items():
         if not getattr(form, field).strip():
             problem(field, clause, "is empty.", "Fill it in.")
     lines = _lines(form, problems)
@@ -104,13 +105,15 @@ def read_form(form: LaunchForm, today: date) -> AskedRequest:
 
 
 def _lines(form: LaunchForm, problems: list[Problem]) -> tuple[AskedLine, ...]:
-    lines = [AskedLine(field="product", product=form.product.strip(), seats=form.seats, quote_line=form.quote_line)]
+    lines = [
+        AskedLine(field="product", product=form.product.strip(), seats=form.seats, quote_line=form.quote_line.strip())
+    ]
     for number, text in enumerate(form.further_lines.splitlines(), start=2):
         if not text.strip():
             continue
         field = f"further_lines, line {number - 1}"
         parts = [part.strip() for part in text.split("|")]
-        if len(parts) != 3 or not all(parts) or not parts[0].isdecimal():
+        if len(parts) != 3 or not all(parts) or not parts[0].isdecimal() or len(parts[0]) > 9:
             problems.append(
                 Problem(
                     field=field,
@@ -132,8 +135,9 @@ def _lines(form: LaunchForm, problems: list[Problem]) -> tuple[AskedLine, ...]:
                     way_out=f"Give a whole number from 1 to {MOST_SEATS}.",
                 )
             )
-    for line in lines:
-        if [other.product for other in lines].count(line.product) > 1:
+    names = [line.product for line in lines]
+    for place, line in enumerate(lines):
+        if names.count(line.product) > 1 and names.index(line.product) == place:
             problems.append(
                 Problem(
                     field=line.field,
@@ -142,15 +146,17 @@ def _lines(form: LaunchForm, problems: list[Problem]) -> tuple[AskedLine, ...]:
                     way_out="Give each product once, with all its seats.",
                 )
             )
-            break
     return tuple(lines)
 
 
 def _day(field: str, clause: str, text: str, problems: list[Problem]) -> date | None:
-    if not text.strip():
+    day = text.strip()
+    if not day:
         return None
     try:
-        return date.fromisoformat(text.strip()[:10])
+        if day[10:11] in ("T", " "):
+            return datetime.fromisoformat(day).date()
+        return date.fromisoformat(day)
     except ValueError:
         problems.append(
             Problem(field=field, clause=clause, message=f"'{text}' is not a day.", way_out="Write it as 2026-12-31.")
@@ -301,13 +307,12 @@ def read_prices(text: str, products: tuple[str, ...], all_needed: bool) -> dict[
         name, separator, figure = (part.strip() for part in line.rpartition("="))
         if not separator or name not in products:
             raise UnreadableAnswer(f"'{line.strip()}': write 'product = price', products are {', '.join(products)}")
+        if name in prices:
+            raise UnreadableAnswer(f"{name} stands there twice; write one line each")
         try:
-            price = Decimal(figure)
-        except InvalidOperation:
+            prices[name] = read_price(figure)
+        except ValueError:
             raise UnreadableAnswer(f"'{figure}' is not a price; write it as 12.50") from None
-        if not price.is_finite() or price < 0:
-            raise UnreadableAnswer(f"'{figure}' is not a price; write it as 12.50")
-        prices[name] = price
     missing = [name for name in products if name not in prices]
     if missing and (all_needed or not prices):
         raise UnreadableAnswer(f"no price for {', '.join(missing)}; write one line each: product = 12.50")

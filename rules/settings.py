@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from rules.calendar import Calendar
 from rules.order import Frozen
-from rules.people import Person
+from rules.people import Person, same_address
 from rules.product_map import ProductMap
 from rules.provisioning import AnswerBook
 
@@ -92,6 +92,7 @@ class Settings(Frozen):
     envelope_life_days: int
     late_signature_days: int
     patience: Patience
+    signing_patience: Patience
     product_map: ProductMap
     answers: AnswerBook
     mca_customer_email: bool
@@ -118,7 +119,7 @@ class Settings(Frozen):
     def senior_for(self, requester_email: str) -> Person:
         """The senior colleague for a requester: the first on the list who isn't the requester (clauses, Roles)."""
         for person in self.senior_staff:
-            if person.email.casefold() != requester_email.casefold():
+            if not same_address(person.email, requester_email):
                 return person
         raise ValueError("the settings name no senior colleague besides the requester")
 

@@ -3,7 +3,7 @@
 from datetime import date
 
 from rules.order import Frozen, Term
-from rules.product_map import is_twin
+from rules.product_map import is_twin, says
 from rules.refusal import Problem
 
 
@@ -24,7 +24,7 @@ class LiveSubscription(Frozen):
 
     @property
     def is_trial(self) -> bool:
-        return self.status == "Trial" or "trial" in self.product_name.casefold()
+        return self.status == "Trial" or says(self.product_name, "trial")
 
     def is_live(self, on: date) -> bool:
         """Whether it still runs on that day. Dates decide; of the statuses only Cancelled does (pax8.md §7)."""

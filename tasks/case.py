@@ -19,6 +19,8 @@ from tasks.office import office
 from tasks.runs import PROCEDURE, set_tags
 from tasks.tickets import note_stage
 
+ADOPTED = "adopted-reference"
+
 
 class Ended(Exception):
     """The procedure is over without an order: declined, voided, expired, withdrawn, refused by a person.
@@ -43,8 +45,8 @@ class Case:
 
     def __init__(self, run_id: UUID, tags: set[str], journal: Journal) -> None:
         self.run_id = run_id
-        self.reference = reference_of(run_id)
         self.journal = journal
+        self.reference = str(journal.get(ADOPTED) or reference_of(run_id))
         self.tags = tags | {PROCEDURE, f"ref:{self.reference}"}
         self.title = self.reference
         self.facts: tuple[tuple[str, str], ...] = ()
@@ -94,6 +96,11 @@ class Case:
             latest = moved[max(moved)]
             return Person(name=latest["name"], email=latest["email"], phone=latest.get("phone", ""))
         return self.request.requester
+
+    async def adopt_reference(self, reference: str) -> None:
+        """Go on under the reference of a procedure whose run is gone: what it left behind is found by it."""
+        self.reference = str(await self.journal.put(ADOPTED, reference))
+        self.tags = {tag for tag in self.tags if not tag.startswith("ref:")} | {f"ref:{self.reference}"}
 
     async def hand_over(self, wait: str, to: Person) -> None:
         """The procedure moves to a colleague: mails and the case file follow (decision 4)."""

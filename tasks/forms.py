@@ -176,6 +176,17 @@ class UnclearOrderForm(WaitForm):
         return Decided(by=by, choice=self.action, why=self._why())
 
 
+class ProvisioningForm(WaitForm):
+    """Provisioning that Pax8 shows as pending although the licences work (P17)."""
+
+    action: Literal["look again", "the licences work", "hand over"] = position(
+        0, "'The licences work' only after you saw them in the customer's tenant: Pax8's status can be stuck."
+    )
+
+    def own_event(self, by: str) -> Event:
+        return Decided(by=by, choice=self.action, why=self.note.strip())
+
+
 def machine_answer(source: str, event: str) -> dict[str, str]:
     """What the receiver and reconcile answer to any form: look again. Scalars only (prefect.md, Resume)."""
     return {"action": LOOK_AGAIN, "decided_by": source, "note": event}

@@ -244,7 +244,10 @@ async def find_named_order(request: CheckedRequest, envelope_id: str, order_id: 
 
 
 class Licence(Frozen):
-    """One line's subscription, as read back (P4, P17). `settled` goes by dates, id and seats, not by status alone."""
+    """One line's subscription, as read back (P4, P17).
+
+    `settled` goes by dates, id and seats, and not by the status alone: an Active one without them isn't settled.
+    """
 
     product_id: str
     product_name: str
@@ -264,7 +267,13 @@ class Licence(Frozen):
             and self.start is not None
             and self.renews is not None
             and self.vendor_id
+            and not self.is_pending
         )
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether Pax8 still shows a task open. It can stay so although Microsoft is done (pax8.md §7)."""
+        return self.status.startswith(("Pending", "Waiting"))
 
     def in_words(self) -> str:
         return f"{self.seats} × {self.product_name}: {self.status}, {self.seats_read} of {self.seats} seats"

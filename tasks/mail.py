@@ -6,43 +6,62 @@ from rules.order import Frozen
 from tasks.letters import Letter
 from tasks.office import office
 from tasks.step import step
+from vendors.errors import NotFound, Unavailable
 from vendors.graph import OutgoingMail
 
 
 class SentMail(Frozen):
-    """A letter that went out."""
+    """A letter that went out. The id is immutable: it holds for the draft and for the copy in Sent Items."""
 
     kind: str
     message_id: str
     conversation_id: str = ""
 
 
-@step(key=lambda reference, letter: letter.kind)
 async def send_letter(reference: str, letter: Letter) -> SentMail:
-    """Send a letter once: found by its key, else drafted with it; then sent (graph.md §4.2).
+    """Send a letter once: drafted with its key, then sent by the draft's immutable id (graph.md §4.2).
 
-    Killed between draft and send: the next attempt finds the draft. Killed after the send: it finds it sent.
+    Two steps, because a mail on its way may for a moment be neither among the drafts nor in Sent Items: after the
+    draft is known, nothing is looked for by key any more, and no second draft can be made.
     """
+    drafted = await draft_letter(reference, letter)
+    return await send_draft(reference, drafted)
+
+
+@step(key=lambda reference, letter: letter.kind)
+async def draft_letter(reference: str, letter: Letter) -> SentMail:
+    """Find the mail by its key, sent or still a draft, or make the draft."""
     mail = office().mail
     key = f"{reference}/{letter.kind}"
     found = await mail.find_by_key(key)
-    sent = next((ref for ref in found if not ref.is_draft), None)
-    if sent is None:
-        draft = next((ref for ref in found if ref.is_draft), None)
-        if draft is None:
-            draft = await mail.create_draft(
-                OutgoingMail(
-                    key=key,
-                    subject=f"{letter.subject} [{reference}]",
-                    html=letter.html(reference),
-                    to=tuple(dict.fromkeys(person.email for person in letter.to)),
-                    cc=tuple(dict.fromkeys(person.email for person in letter.cc)),
-                    reply_to=(letter.from_person.email,) if letter.from_person else (),
-                )
+    there = next((ref for ref in found if not ref.is_draft), None) or next(iter(found), None)
+    if there is None:
+        there = await mail.create_draft(
+            OutgoingMail(
+                key=key,
+                subject=f"{letter.subject} [{reference}]",
+                html=letter.html(reference),
+                to=tuple(dict.fromkeys(person.email for person in letter.to)),
+                cc=tuple(dict.fromkeys(person.email for person in letter.cc)),
+                reply_to=(letter.from_person.email,) if letter.from_person else (),
             )
-        await mail.send(draft.id)
-        sent = draft
-    return SentMail(kind=letter.kind, message_id=sent.id, conversation_id=sent.conversation_id)
+        )
+    return SentMail(kind=letter.kind, message_id=there.id, conversation_id=there.conversation_id)
+
+
+@step(key=lambda reference, drafted: drafted.kind)
+async def send_draft(reference: str, drafted: SentMail) -> SentMail:
+    """Send a draft, unless it went out already; one that can't be seen yet is on its way."""
+    mail = office().mail
+    try:
+        there = await mail.message(drafted.message_id)
+    except NotFound:
+        if await mail.find_by_key(f"{reference}/{drafted.kind}"):
+            return drafted
+        raise Unavailable("Graph mail", f"the mail {drafted.kind} is on its way to Sent Items") from None
+    if there.is_draft:
+        await mail.send(drafted.message_id)
+    return drafted
 
 
 class FiledMail(Frozen):

@@ -60,12 +60,13 @@ async def open_office() -> AsyncIterator[Office]:
             [address for block in (docusign, pax8, autotask, itglue, mail, partner) for address in addresses(block)]
             + [settings.clock_url]
         )
+    clock = await Clock.read(settings.clock_url)
     async with AsyncExitStack() as stack:
         opened = Office(
             settings=settings,
-            clock=await Clock.read(settings.clock_url),
+            clock=clock,
             docusign=await stack.enter_async_context(docusign.client()),
-            pax8=await stack.enter_async_context(pax8.client()),
+            pax8=await stack.enter_async_context(pax8.client(clock=clock.now)),
             autotask=await stack.enter_async_context(autotask.client()),
             itglue=await stack.enter_async_context(itglue.client()),
             mail=await stack.enter_async_context(mail.client()),
@@ -79,9 +80,9 @@ async def open_office() -> AsyncIterator[Office]:
 
 
 def addresses(block: object) -> list[str]:
-    """Every http address that a credentials block holds."""
+    """Where a credentials block's vendor lives: its fields that end in `address`."""
     values: dict[str, object] = getattr(block, "model_dump", dict)()
-    return [value for value in values.values() if isinstance(value, str) and value.startswith(("http:", "https:"))]
+    return [value for name, value in values.items() if name.endswith("address") and isinstance(value, str) and value]
 
 
 class MovedClockRefused(Exception):

@@ -4,6 +4,7 @@ from urllib.parse import urlsplit
 
 from prefect.client.schemas.objects import FlowRun, StateType
 
+from rules.envelope import REFERENCE_FIELD, RUN_FIELD
 from rules.people import Person
 from rules.refusal import Problem, Refused, refuse
 from rules.request import AskedRequest, CheckedLine, CheckedRequest, Customer, LaunchForm, read_form
@@ -11,7 +12,7 @@ from tasks import catalogue
 from tasks.case import Case
 from tasks.contacts import authorised_contacts, check_signer
 from tasks.office import office
-from tasks.runs import runs_tagged
+from tasks.runs import is_gone, runs_tagged
 from tasks.tenant import find_tenant
 from vendors.autotask import Company, Resource, Ticket
 from vendors.pax8 import Company as Pax8Company
@@ -31,6 +32,7 @@ async def check_request(case: Case, form: LaunchForm) -> CheckedRequest:
         return CheckedRequest.model_validate(kept)
     asked = read_form(form, office().settings.calendar.day_of(case.now()))
     await announce(case, form)
+    await adopt_orphan(case, form.envelope.strip())
     checked = await look_everything_up(case, asked)
     await guard_double_start(case, checked)
     return CheckedRequest.model_validate(await case.journal.put(REQUEST, checked.model_dump(mode="json")))
@@ -226,6 +228,20 @@ async def the_pax8_company(company: Company, domains: tuple[str, ...]) -> Pax8Co
         message = "this customer is not in Pax8."
         way_out = "A customer new to Pax8 can't be ordered for with this procedure yet."
     return Problem(field="customer", clause="P2", message=message, way_out=way_out)
+
+
+async def adopt_orphan(case: Case, envelope_id: str) -> None:
+    """An envelope of a procedure whose run is gone goes on under its own reference (decision 5).
+
+    What that procedure bought already is found by it, so nothing is bought twice. While its run exists, the
+    envelope belongs to it, and is refused later, by name.
+    """
+    if not envelope_id:
+        return
+    fields = (await office().docusign.envelope(envelope_id)).custom_fields
+    reference, run_id = fields.get(REFERENCE_FIELD), fields.get(RUN_FIELD)
+    if reference and run_id and run_id != str(case.run_id) and await is_gone(run_id):
+        await case.adopt_reference(reference)
 
 
 def asked_tag(ticket: str, product: str) -> str:

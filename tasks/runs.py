@@ -79,6 +79,16 @@ async def find_run_waiting_for(envelope_id: str) -> UUID | None:
     return found[0].id if found else None
 
 
+async def is_gone(run_id: str) -> bool:
+    """Whether Prefect knows no such run any more."""
+    async with get_client() as client:
+        try:
+            await client.read_flow_run(UUID(run_id))
+        except (ObjectNotFound, ValueError):
+            return True
+    return False
+
+
 async def runs_tagged(tags: Iterable[str], states: Iterable[StateType] = ()) -> AsyncIterator[FlowRun]:
     """All runs that bear every one of these tags, oldest first, a call a page of 200."""
     wanted: dict[str, object] = {"tags": {"all_": list(tags)}}

@@ -1,0 +1,72 @@
+# What one does with Countersign, from a fresh checkout: needs Python 3.11 or later, and make. `make` lists it all.
+
+PYTHON ?= python3
+VENV := .venv
+READY := $(VENV)/.ready
+RUN := $(CURDIR)/$(VENV)/bin
+WORKERS ?= 2
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help run demo stop check setup deploy worker receiver test quick soak lint format lock system-packages clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
+
+run: $(READY) ## the whole thing on this machine: Prefect with its UI, worker, receiver, sandbox with its console
+	@$(RUN)/python -m deployments run
+
+demo: $(READY) ## one new subscription from request to billing notice, played through by itself
+	@$(RUN)/python -m deployments.demo
+
+stop: $(READY) ## end what `make run` started in another window
+	@$(RUN)/python -m deployments stop
+
+check: $(READY) ## say for each block whether its credentials work
+	@$(RUN)/python -m deployments check
+
+setup: $(READY) ## on the server of PREFECT_API_URL: blocks (from COUNTERSIGN_… variables), work pool, deployments
+	@PATH="$(RUN):$$PATH" $(RUN)/python -m deployments.setup
+
+deploy: $(READY) ## deploy every flow again, on the server of PREFECT_API_URL
+	@PATH="$(RUN):$$PATH" env -u COUNTERSIGN_HOME $(RUN)/prefect --no-prompt deploy --all
+
+worker: $(READY) ## a worker for the server of PREFECT_API_URL, running the flows of this checkout
+	@PATH="$(RUN):$$PATH" COUNTERSIGN_HOME="$(CURDIR)" PREFECT_FLOWS_HEARTBEAT_FREQUENCY=30 \
+	    PREFECT_WORKER_QUERY_SECONDS=1 $(RUN)/prefect worker start --pool countersign --type process
+
+receiver: $(READY) ## the webhook receiver for the server of PREFECT_API_URL (ARGS="--host … --port …")
+	@$(RUN)/python -m deployments.receiver $(ARGS)
+
+test: lint system-packages ## linters, types, and every test but the long ones (ARGS="tests/rules -k calendar")
+	$(RUN)/python -m pytest -m "not soak" -n $(WORKERS) --dist loadfile $(ARGS)
+
+quick: lint ## the tests that need neither PostgreSQL nor a browser nor a running stack
+	$(RUN)/python -m pytest -m "not soak and not browser and not stack" -n $(WORKERS) --dist loadfile $(ARGS)
+
+soak: $(READY) system-packages ## the long tests: hundreds of runs, kills and races
+	$(RUN)/python -m pytest -m soak --timeout 3600 $(ARGS)
+
+lint: $(READY) ## ruff, its formatter, mypy, and the direction of imports
+	$(RUN)/ruff check .
+	$(RUN)/ruff format --check .
+	$(RUN)/mypy
+	$(RUN)/lint-imports
+
+format: $(READY) ## let ruff lay out the code
+	$(RUN)/ruff format .
+	$(RUN)/ruff check --fix .
+
+lock: $(READY) ## work out requirements.lock anew from pyproject.toml
+	@.ci/lock $(RUN)/python
+
+system-packages: ## the Debian packages that tests need: PostgreSQL, Chromium and its driver
+	@.ci/system-packages
+
+clean: ## forget the local stack's state and logs, and what the tools cached
+	@test ! -x $(RUN)/python || $(RUN)/python -m deployments stop
+	rm -rf .local .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(READY): requirements.lock
+	@.ci/venv $(PYTHON) $(VENV)
+	@touch $@

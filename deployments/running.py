@@ -1,0 +1,80 @@
+"""Which local stack runs from a home directory: a lock that the system frees with its process, and its addresses."""
+
+import fcntl
+import json
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from deployments.ports import Addresses
+
+
+class AlreadyRuns(Exception):
+    """A stack runs from this home directory already."""
+
+
+@contextmanager
+def only_one(home: Path, addresses: Addresses) -> Iterator[None]:
+    """Hold the home directory for one stack and write down where it listens; raises `AlreadyRuns`."""
+    with (home / "stack.lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise AlreadyRuns(
+                f"A stack already runs from {home}: {_describe(home)}. Stop it with `make stop`."
+            ) from None
+        description = _description(home)
+        description.write_text(json.dumps({"pid": os.getpid(), "addresses": asdict(addresses)}))
+        try:
+            yield
+        finally:
+            description.unlink(missing_ok=True)
+
+
+def find_running(home: Path) -> Addresses | None:
+    """Where the stack of that home directory listens; None when none runs."""
+    return Addresses(**_read(home)["addresses"]) if _held(home) else None
+
+
+def stop_running(home: Path) -> bool:
+    """Ask the stack of that home directory to end, and wait until it has; False when none runs."""
+    if not _held(home):
+        return False
+    os.kill(_read(home)["pid"], signal.SIGTERM)
+    with (home / "stack.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+    return True
+
+
+def _description(home: Path) -> Path:
+    return home / "stack.json"
+
+
+def _read(home: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(_description(home).read_text())
+    return found
+
+
+def _describe(home: Path) -> str:
+    try:
+        found = _read(home)
+        return f"process {found['pid']}, {Addresses(**found['addresses']).ui}"
+    except (OSError, ValueError):
+        return "just starting or just ending"
+
+
+def _held(home: Path) -> bool:
+    """Whether a living process holds the lock."""
+    file = home / "stack.lock"
+    if not file.exists():
+        return False
+    with file.open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False

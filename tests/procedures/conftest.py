@@ -1,0 +1,87 @@
+"""One Prefect server and one sandbox for all procedure tests; the sandbox's world is new for each test."""
+
+import os
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from prefect import Flow
+from prefect.client.orchestration import get_client
+
+from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
+
+from tests.procedures.harness import Bench, Sandbox, free_port, process, python
+
+
+@pytest.fixture(scope="session")
+def prefect_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("prefect")
+
+
+@pytest.fixture(scope="session")
+def prefect_api(prefect_home: Path) -> Iterator[str]:
+    """A real server on SQLite."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}/api"
+    with process(
+        python("-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)),
+        f"{url}/health",
+        prefect_home / "server.log",
+        PREFECT_HOME=str(prefect_home),
+        PREFECT_SERVER_ANALYTICS_ENABLED="false",
+        PREFECT_LOGGING_LEVEL="WARNING",
+    ):
+        yield url
+
+
+@pytest.fixture(scope="session")
+def sandbox_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    log = tmp_path_factory.mktemp("sandbox") / "sandbox.log"
+    with process(python("-m", "sandbox", "--port", str(port)), f"{url}/_sandbox/clock", log):
+        yield url
+
+
+@pytest.fixture(scope="session", autouse=True)
+def prefect_settings(prefect_api: str, prefect_home: Path) -> Iterator[None]:
+    os.environ["PREFECT_HOME"] = str(prefect_home)
+    os.environ["PREFECT_API_URL"] = prefect_api
+    with temporary_settings({PREFECT_API_URL: prefect_api, PREFECT_HOME: prefect_home}):
+        yield
+
+
+def all_flows() -> dict[str, Flow[..., Any]]:
+    from flows.end_subscription import end_subscription
+    from flows.new_subscription import new_subscription
+    from flows.reconcile import reconcile
+
+    return {flow.name: flow for flow in (new_subscription, end_subscription, reconcile)}
+
+
+@pytest_asyncio.fixture(scope="session")
+async def deployments(prefect_settings: None, sandbox_url: str) -> dict[str, Any]:
+    """Every flow as a deployment named main, and the blocks filled from the sandbox."""
+    from deployments.setup import set_up_for_sandbox
+
+    await set_up_for_sandbox(sandbox_url, "")
+    ids = {}
+    async with get_client() as client:
+        for name, flow in all_flows().items():
+            made = await flow.ato_deployment(name="main")
+            ids[name] = await client.create_deployment(
+                flow_id=await client.create_flow(flow),
+                name="main",
+                parameter_openapi_schema=made._parameter_openapi_schema.model_dump_for_openapi(),
+                enforce_parameter_schema=True,
+            )
+    return ids
+
+
+@pytest_asyncio.fixture
+async def bench(deployments: dict[str, Any], sandbox_url: str) -> AsyncIterator[Bench]:
+    sandbox = Sandbox(sandbox_url)
+    sandbox.reset()
+    yield Bench(all_flows(), deployments, sandbox)

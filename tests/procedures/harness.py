@@ -1,0 +1,194 @@
+"""A real Prefect server and a real sandbox, and procedures driven segment by segment in this process.
+
+What a worker does is done here by hand: a run that is due is set Pending and its flow is called until it ends or
+suspends. States, journal, results and HTTP are real; only the worker's process is missing, so a test takes seconds.
+"""
+
+import asyncio
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import httpx
+from prefect import Flow
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import FlowRun, State
+from prefect.exceptions import Abort, Pause
+from prefect.flow_engine import run_flow_async
+from prefect.states import Pending
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+@contextmanager
+def process(command: list[str], ready: str, log: Path, **environment: str) -> Iterator[None]:
+    """A server as a child process, from the moment it answers until the block's end."""
+    with log.open("w") as output:
+        child = subprocess.Popen(
+            command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT), **environment}, stdout=output, stderr=output
+        )
+    try:
+        until = time.monotonic() + 120
+        while True:
+            with suppress(httpx.HTTPError):
+                if httpx.get(ready, timeout=2).status_code < 500:
+                    break
+            if child.poll() is not None or time.monotonic() > until:
+                raise RuntimeError(f"{command} did not come up:\n{log.read_text()[-3000:]}")
+            time.sleep(0.1)
+        yield
+    finally:
+        child.send_signal(signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            child.wait(10)
+        if child.poll() is None:
+            child.kill()
+            child.wait()
+
+
+class Sandbox:
+    """The sandbox's control, as the customer, contracts and time would use it."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.http = httpx.Client(base_url=f"{url}/_sandbox", timeout=30)
+
+    def reset(self) -> None:
+        self.post("reset")
+
+    def get(self, path: str, **params: Any) -> Any:
+        return self.http.get(path, params=params).raise_for_status().json()
+
+    def post(self, path: str, body: Any = None) -> Any:
+        answer = self.http.post(path, json=body if body is not None else {})
+        if answer.status_code >= 400:
+            raise AssertionError(f"sandbox: {path}: {answer.status_code} {answer.text[:500]}")
+        return answer.json() if answer.content else None
+
+    def ledger(self, **params: Any) -> list[dict[str, Any]]:
+        answer = self.get("ledger", **params)
+        return list(answer["entries"] if isinstance(answer, dict) else answer)
+
+    def effects(self, name: str) -> list[dict[str, Any]]:
+        """Every effect of that name, in order."""
+        return [one for one in self.ledger() for effect in effects_of(one) if effect == name]
+
+    def records(self, kind: str) -> list[dict[str, Any]]:
+        return list(self.get(f"records/{kind}"))
+
+    def advance(self, **by: float) -> None:
+        self.post("clock", {f"advance_{unit}": amount for unit, amount in by.items()})
+
+
+def effects_of(entry: dict[str, Any]) -> list[str]:
+    effect = entry.get("effect")
+    if not effect:
+        return []
+    if isinstance(effect, str):
+        return [effect]
+    return [one if isinstance(one, str) else str(one.get("effect") or one.get("name")) for one in effect]
+
+
+class Bench:
+    """Starts procedures, plays their segments, answers their forms."""
+
+    def __init__(self, flows: dict[str, Flow[..., Any]], deployments: dict[str, UUID], sandbox: Sandbox) -> None:
+        self.flows = flows
+        self.deployments = deployments
+        self.sandbox = sandbox
+
+    async def start(self, name: str = "new-subscription", **parameters: Any) -> UUID:
+        """Create a run as the API does; it is Scheduled, and nothing runs yet."""
+        async with get_client() as client:
+            run = await client.create_flow_run_from_deployment(
+                self.deployments[name], parameters=parameters, tags=["countersign"] if name != "reconcile" else []
+            )
+            return run.id
+
+    async def segment(self, run_id: UUID) -> State[Any]:
+        """Play one segment, as a worker would: Pending, then the flow until it ends or suspends."""
+        async with get_client() as client:
+            await client.set_flow_run_state(run_id, Pending(), force=True)
+            run = await client.read_flow_run(run_id)
+            flow = self.flows[(await client.read_flow(run.flow_id)).name]
+        with suppress(Pause, Abort, asyncio.CancelledError):
+            await run_flow_async(flow, flow_run=run, parameters=flow_parameters(flow, run), return_type="state")
+        return await self.state(run_id)
+
+    async def state(self, run_id: UUID) -> State[Any]:
+        async with get_client() as client:
+            run = await client.read_flow_run(run_id)
+        assert run.state is not None
+        return run.state
+
+    async def run(self, run_id: UUID) -> FlowRun:
+        async with get_client() as client:
+            return await client.read_flow_run(run_id)
+
+    async def play(self, run_id: UUID) -> State[Any]:
+        """Play segments as long as the run is due now."""
+        for _ in range(40):
+            state = await self.state(run_id)
+            due = state.is_scheduled() and (state.state_details.scheduled_time or datetime.now(UTC)) <= datetime.now(UTC)
+            if not due:
+                return state
+            await self.segment(run_id)
+        raise AssertionError("forty segments and no end")
+
+    async def answer(self, run_id: UUID, **form: str) -> State[Any]:
+        """Answer the form of a waiting run, as the UI does, and play what follows."""
+        async with get_client() as client:
+            verdict = await client.resume_flow_run(run_id, run_input=form)
+        assert verdict.status == "ACCEPT", verdict
+        return await self.play(run_id)
+
+    async def waits_for(self, run_id: UUID) -> str:
+        """The name of the wait that a run is in."""
+        run = await self.run(run_id)
+        assert run.state is not None
+        assert run.state.is_paused(), f"{run.state.name}: {run.state.message}"
+        return next(tag.removeprefix("wait:") for tag in run.tags if tag.startswith("wait:"))
+
+    async def envelope(self, run_id: UUID) -> str:
+        run = await self.run(run_id)
+        return next(tag.removeprefix("envelope:") for tag in run.tags if tag.startswith("envelope:"))
+
+    async def case_file(self, run_id: UUID) -> str:
+        """The Markdown of the run's page."""
+        async with get_client() as client:
+            found = await client.read_artifacts(artifact_filter=None)
+        pages = [a.data for a in found if a.flow_run_id == run_id and a.type == "markdown"]
+        return str(pages[0]) if pages else ""
+
+
+def flow_parameters(flow: Flow[..., Any], run: FlowRun) -> dict[str, Any]:
+    """What Prefect's engine does: the run's parameters, with the flow's defaults."""
+    from prefect.utilities.callables import get_call_parameters, parameters_to_args_kwargs
+
+    args, kwargs = parameters_to_args_kwargs(flow.fn, run.parameters)
+    return get_call_parameters(flow.fn, args, kwargs)
+
+
+def python(*arguments: str) -> list[str]:
+    return [sys.executable, *arguments]
+
+
+def plain(markdown: str) -> str:
+    """A case file's text without Markdown's escapes."""
+    return re.sub(r"\\(.)", r"\1", markdown)

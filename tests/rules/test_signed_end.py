@@ -1,0 +1,110 @@
+"""The end that an agreement states: one subscription, at its term's end, and no earlier (N7, P18)."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from rules.authority import NotCovered, SignedEnd
+from rules.calendar import Calendar
+from tests.rules.examples import ROWS, agreement, reading, terms
+from tests.rules.strategies import calendars, moments_between
+
+AGREED = date(2027, 3, 15)
+COMMITMENT_END = datetime(2027, 3, 31, tzinfo=UTC)
+WITH_END = terms(end=AGREED)
+
+
+def signed_end(**changes: Any) -> SignedEnd:
+    """The end of Visio Plan 1's subscription, in the term that reaches 15 March 2027."""
+    plain: dict[str, Any] = {
+        "agreement": agreement(WITH_END),
+        "subscription_id": "s-1",
+        "product_id": "p-visio-1",
+        "commitment_end": COMMITMENT_END,
+        "term_end": date(2027, 3, 31),
+    }
+    return SignedEnd.model_validate({**plain, **changes})
+
+
+def test_the_agreed_end_covers_its_subscription_at_its_terms_end() -> None:
+    """That subscription, that moment; however the moment is written."""
+    one = signed_end()
+    one.assert_covers_end("s-1", COMMITMENT_END)
+    one.assert_covers_end("s-1", datetime.fromisoformat("2027-03-30T20:00:00-04:00"))
+    assert one.authority_id == "docusign:e-1:end:s-1"
+
+
+def test_another_subscription_is_refused() -> None:
+    """One ending of one subscription."""
+    with pytest.raises(NotCovered, match="N7"):
+        signed_end().assert_covers_end("s-2", COMMITMENT_END)
+
+
+@given(st.timedeltas().filter(bool).filter(lambda off: abs(off) < timedelta(days=3000)))
+def test_another_moment_is_refused(off: timedelta) -> None:
+    """Not a second before the term's end, nor after."""
+    with pytest.raises(NotCovered, match="P18"):
+        signed_end().assert_covers_end("s-1", COMMITMENT_END + off)
+
+
+def test_an_agreement_without_an_end_ends_nothing() -> None:
+    """Nobody agreed to it."""
+    with pytest.raises(ValidationError, match="no end date"):
+        signed_end(agreement=agreement())
+
+
+def test_a_term_that_ends_before_the_agreed_day_renews() -> None:
+    """It is ended in the term that reaches the day, on the day itself at the earliest."""
+    with pytest.raises(ValidationError, match="renews"):
+        signed_end(commitment_end=datetime(2027, 3, 14, tzinfo=UTC), term_end=date(2027, 3, 14))
+    signed_end(commitment_end=datetime(2027, 3, 15, tzinfo=UTC), term_end=AGREED)
+
+
+@pytest.mark.parametrize(
+    ("commitment_end", "term_end"),
+    [
+        (datetime(2026, 12, 31, tzinfo=UTC), date(2027, 3, 31)),
+        (datetime(2027, 3, 31, tzinfo=UTC), date(2027, 4, 1)),
+        (datetime(2028, 3, 31, tzinfo=UTC), date(2027, 3, 31)),
+    ],
+    ids=["months early", "a day early", "a year late"],
+)
+def test_the_day_and_the_moment_of_the_terms_end_belong_together(commitment_end: datetime, term_end: date) -> None:
+    """Else a far day would allow an end that comes before the one agreed."""
+    with pytest.raises(ValidationError, match="is not the day of"):
+        signed_end(commitment_end=commitment_end, term_end=term_end)
+
+
+@given(calendars(), moments_between(date(2027, 3, 17), date(2029, 1, 1)))
+def test_the_term_end_of_any_zone_is_accepted(calendar: Calendar, end: datetime) -> None:
+    """What the calendar makes of Pax8's moment always fits it."""
+    signed_end(commitment_end=end, term_end=calendar.term_end(end)).assert_covers_end("s-1", end)
+
+
+@pytest.mark.parametrize("product_id", ["p-visio-2", "", "P-VISIO-1"])
+def test_a_product_outside_the_agreement_is_not_ended_by_it(product_id: str) -> None:
+    """Exact ids, as everywhere."""
+    with pytest.raises(ValidationError, match="does not stand in the agreement"):
+        signed_end(product_id=product_id)
+
+
+def test_a_row_without_an_id_ends_nothing() -> None:
+    """A paper made by hand names no Pax8 product: a person ends it."""
+    fields = {k: "" if k.startswith("ProductId") else v for k, v in WITH_END.fields(ROWS).items()}
+    by_hand = agreement(WITH_END, reading=reading(WITH_END, fields=fields))
+    for product_id in ("p-visio-1", ""):
+        with pytest.raises(ValidationError, match="does not stand in the agreement"):
+            signed_end(agreement=by_hand, product_id=product_id)
+
+
+def test_a_moment_without_a_zone_is_refused() -> None:
+    """Neither when it is built nor when it is asked."""
+    naive = datetime(2027, 3, 31)  # noqa: DTZ001
+    with pytest.raises(ValidationError):
+        signed_end(commitment_end=naive)
+    with pytest.raises(NotCovered):
+        signed_end().assert_covers_end("s-1", naive)

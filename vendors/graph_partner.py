@@ -1,0 +1,147 @@
+"""The partner's view by Graph: delegated admin relationships, whose domain is whose, and customers' tenants."""
+
+import re
+from types import TracebackType
+from typing import Any, Self
+
+from vendors.graph_http import GRAPH, LOGIN, GraphHttp, Login, quoted
+from vendors.graph_tenant import CustomerTenant
+from vendors.http import NotFound, Refused, RetryPolicy, Token
+from vendors.wire import MaybeDateTime, VendorModel, text
+
+VENDOR = "Graph partner"
+_DOMAIN = re.compile(r"(?i)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)+")
+
+
+class Relationship(VendorModel):
+    """A delegated admin relationship (GDAP). `roles` are Entra role template ids; `end` is in UTC (graph.md §6).
+
+    `customer_tenant_id` is None until a customer has accepted an open invitation.
+    """
+
+    id: str
+    display_name: str
+    status: str
+    customer_tenant_id: str | None = None
+    customer_name: str = ""
+    roles: frozenset[str] = frozenset()
+    end: MaybeDateTime = None
+
+
+class Tenant(VendorModel):
+    """What Microsoft tells anybody about the tenant of a domain (graph.md, addendum)."""
+
+    tenant_id: str
+    display_name: str = ""
+    default_domain_name: str = ""
+    federation_brand_name: str = ""
+
+
+class GraphPartner:
+    """The MSP's tenant and its customers', with the delegated service account; an async context manager.
+
+    Its refresh token may be rotated: the new one lives in memory as long as the client. Every method raises
+    `VendorError`s.
+    """
+
+    def __init__(
+        self,
+        *,
+        tenant_id: str,
+        client_id: str,
+        client_secret: str,
+        refresh_token: str,
+        address: str = GRAPH,
+        login_address: str = LOGIN,
+        timeout: float = 60.0,
+        policy: RetryPolicy | None = None,
+    ) -> None:
+        self._tenant_id = tenant_id
+        self._address = address
+        self._timeout = timeout
+        self._policy = policy
+        self._login = Login(
+            VENDOR,
+            login_address,
+            client_id=client_id,
+            client_secret=client_secret,
+            refresh_token=refresh_token,
+            policy=policy,
+        )
+        self._graph = GraphHttp(VENDOR, address, self._token, timeout=timeout, policy=policy)
+        self._customers: dict[str, CustomerTenant] = {}
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the connections, the customers' too."""
+        for customer in self._customers.values():
+            await customer.aclose()
+        await self._graph.aclose()
+        await self._login.aclose()
+
+    async def check(self) -> str:
+        """Return one line saying that relationships can be read; raises `VendorError` if they can't."""
+        active = await self.relationships()
+        return f"Graph partner works in tenant {self._tenant_id}, with {len(active)} active relationships"
+
+    async def relationships(self, status: str = "active") -> list[Relationship]:
+        """Return the delegated admin relationships of one status, e.g. active or approvalPending."""
+        found = await self._graph.list(
+            "/tenantRelationships/delegatedAdminRelationships",
+            {"$filter": f"status eq {quoted(status)}", "$top": 300},
+        )
+        return [one for one in map(_relationship, found) if one.status == status]
+
+    async def find_tenant(self, domain: str) -> Tenant | None:
+        """Return the Microsoft tenant that a domain belongs to; None if Microsoft knows none."""
+        wanted = domain.strip().rstrip(".").lower()
+        if not _DOMAIN.fullmatch(wanted):
+            raise Refused(VENDOR, f"{domain!r} isn't a domain name")
+        name = quoted(wanted)
+        try:
+            record = await self._graph.get(
+                f"/tenantRelationships/findTenantInformationByDomainName(domainName={name})"
+            )
+        except NotFound:
+            return None
+        return Tenant(
+            tenant_id=text(record, "tenantId"),
+            display_name=text(record, "displayName"),
+            default_domain_name=text(record, "defaultDomainName"),
+            federation_brand_name=text(record, "federationBrandName"),
+        )
+
+    def customer(self, tenant_id: str) -> CustomerTenant:
+        """Return a client for a customer's tenant; it is closed together with this one."""
+        if tenant_id not in self._customers:
+
+            async def token() -> Token:
+                return await self._login.as_service_account(tenant_id)
+
+            graph = GraphHttp(VENDOR, self._address, token, timeout=self._timeout, policy=self._policy)
+            self._customers[tenant_id] = CustomerTenant(tenant_id, graph)
+        return self._customers[tenant_id]
+
+    async def _token(self) -> Token:
+        return await self._login.as_service_account(self._tenant_id)
+
+
+def _relationship(record: dict[str, Any]) -> Relationship:
+    customer = record.get("customer") or {}
+    roles = (record.get("accessDetails") or {}).get("unifiedRoles") or []
+    return Relationship(
+        id=text(record, "id"),
+        display_name=text(record, "displayName"),
+        status=text(record, "status"),
+        customer_tenant_id=customer.get("tenantId") or None,
+        customer_name=text(customer, "displayName"),
+        roles=frozenset(text(role, "roleDefinitionId") for role in roles),
+        end=record.get("endDateTime"),
+    )
