@@ -144,7 +144,7 @@ class SignedAgreement(Frozen):
             against.append(f"the agreement starts on {paper.start}, today is {order.order_day} (N6)")
         if paper.end is not None and paper.end <= order.order_day:
             against.append(f"the agreement ended on {paper.end}, today is {order.order_day} (N7)")
-        against += [str(difference) for difference in compare(_terms_of(order, paper), paper)]
+        against += [str(difference) for difference in compare(_terms_of(order), paper)]
         unauthorised = self.unauthorised_signers(order.first_term_value, order.at)
         if unauthorised:
             against.append(
@@ -158,7 +158,7 @@ class SignedAgreement(Frozen):
             )
 
 
-def _terms_of(order: LicenceOrder, paper: Paper) -> AgreementTerms:
+def _terms_of(order: LicenceOrder) -> AgreementTerms:
     return AgreementTerms(
         reference=order.reference,
         customer=order.customer,
@@ -166,8 +166,8 @@ def _terms_of(order: LicenceOrder, paper: Paper) -> AgreementTerms:
         term=order.term,
         billing=order.billing,
         currency=order.currency,
-        start=paper.start,
-        end=paper.end,
+        start=order.start,
+        end=order.end,
         lines=tuple(
             AgreementLine(
                 product_id=line.product_id,

@@ -49,7 +49,8 @@ class ProvisioningAnswer(Frozen):
 class OrderLine(Frozen):
     """One product of an order, with the customer's price per seat and billing period that it was agreed at.
 
-    `commitment_id` is Pax8's id of the commitment whose term is `LicenceOrder.term`; it differs by product.
+    `commitment_id` is Pax8's id of the commitment, which differs by product; `commitment_term` is the term that Pax8
+    gave for that very id. An order whose lines are bound for another term than its own can't be built (Y1).
     """
 
     product_id: Filled
@@ -57,6 +58,7 @@ class OrderLine(Frozen):
     seats: Annotated[int, Field(gt=0)]
     unit_price: Price
     commitment_id: Filled
+    commitment_term: Term
     provisioning: tuple[ProvisioningAnswer, ...] = ()
 
 
@@ -66,7 +68,7 @@ class LicenceOrder(Frozen):
     Pax8 has no field for a reference of ours, so `reference` (the procedure's, as it stands on the agreement),
     `customer` and `ticket` serve the comparison with the evidence only. `at` is the moment of ordering, UTC;
     `order_day` the same in the MSP's zone (P6). A month billed by the year, or a day that the moment has nowhere
-    on earth, can't be built.
+    on earth, can't be built. `start` and `end` are the days asked for, as they must stand on the paper (N6, N7).
     """
 
     reference: Filled
@@ -77,6 +79,8 @@ class LicenceOrder(Frozen):
     term: Term
     billing: Billing
     currency: Filled
+    start: date | None = None
+    end: date | None = None
     lines: Annotated[tuple[OrderLine, ...], Field(min_length=1)]
     at: AwareDatetime
     order_day: date
@@ -85,6 +89,12 @@ class LicenceOrder(Frozen):
     def _possible(self) -> Self:
         if self.billing.months > self.term.months:
             raise ValueError(f"a {self.term.value} term can't be billed '{self.billing.value}' (pax8.md §5)")
+        for line in self.lines:
+            if line.commitment_term is not self.term:
+                raise ValueError(
+                    f"{line.product_name}: the commitment {line.commitment_id} is {line.commitment_term.value}, "
+                    f"the order is {self.term.value} (Y1)"
+                )
         at = self.at.astimezone(UTC)
         if not (at - timedelta(hours=12)).date() <= self.order_day <= (at + timedelta(hours=14)).date():
             raise ValueError(f"order_day {self.order_day} is nowhere the day of {utc_text(at)} (P6)")

@@ -196,10 +196,16 @@ async def look_at_envelope(case: Case, envelope_id: str, hinted: bool) -> Event 
 
 
 def read_envelope(envelope: Envelope, read_at: datetime) -> EnvelopeReading:
-    """DocuSign's answer as the rules take it. Fields are those of all signers together: our labels are unique."""
+    """DocuSign's answer as the rules take it. Fields are those of the customer's role alone: what the customer saw.
+
+    Several signers of that role whose fields differ make the paper unreadable, as they should.
+    """
     fields: dict[str, str] = {}
     for signer in envelope.signers:
-        fields |= signer.tabs
+        if signer.role_name != office().settings.templates.client_role:
+            continue
+        for label, value in signer.tabs.items():
+            fields[label] = value if fields.get(label, value) == value else f"{fields[label]} | {value}"
     return EnvelopeReading(
         envelope_id=envelope.envelope_id,
         status=envelope.status,

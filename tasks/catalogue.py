@@ -235,6 +235,7 @@ async def build_order(request: CheckedRequest) -> LicenceOrder:
                     seats=line.seats,
                     unit_price=request.price_of(line),
                     commitment_id=offer.commitment_id,
+                    commitment_term=offer.term,
                     provisioning=answers,
                 )
             )
@@ -249,6 +250,8 @@ async def build_order(request: CheckedRequest) -> LicenceOrder:
         term=request.term,
         billing=request.billing,
         currency=request.currency,
+        start=request.start,
+        end=request.end,
         lines=tuple(lines),
         at=now,
         order_day=order_day,

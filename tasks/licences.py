@@ -6,13 +6,15 @@ from datetime import UTC, datetime
 
 from pydantic import AwareDatetime
 
-from rules.authority import SignerDecision
+from rules.authority import NotCovered, SignerDecision
 from rules.order import Frozen, LicenceOrder
+from rules.refusal import Problem
 from rules.request import CheckedRequest
 from tasks import catalogue
 from tasks.agreements import read_signed_agreement
 from tasks.office import office
 from tasks.step import assert_run_is_ours, step
+from tasks.tenant import find_tenant
 from tasks.tickets import add_marker, marker_prefix, markers_of
 from vendors.autotask import TicketNote
 from vendors.errors import Refused as VendorRefused
@@ -73,6 +75,8 @@ async def place_order(
     order = order.model_copy(update={"at": office().clock.now()})
     authority.assert_covers(order)
 
+    await assert_right_customer(request)
+
     mine = await holder(authority.authority_id, request.reference)
     if mine is not None:
         return await adopt_new_order(request, order, authority.authority_id, before_of(mine))
@@ -87,6 +91,7 @@ async def place_order(
     if await holder(authority.authority_id, request.reference) is None:
         raise AuthorityUsed(f"{authority.authority_id} is held by nobody right after it was marked; a person must look")
     await assert_run_is_ours()
+    order = order.model_copy(update={"at": office().clock.now()})
     try:
         placed = await pax8.place_order(order, authority)
     except VendorRefused as refusal:
@@ -95,6 +100,27 @@ async def place_order(
     except UnclearOutcome:
         return await adopt_new_order(request, order, authority.authority_id, before)
     return placed_order(placed, order, authority.authority_id, before)
+
+
+async def assert_right_customer(request: CheckedRequest) -> None:
+    """The Pax8 company and the tenant must be the customer's who signed, read fresh; raises `NotCovered`.
+
+    The paper names the customer; Autotask's id ties the name to Pax8's company and IT Glue's organisation.
+    """
+    customer = request.customer
+    named = await office().autotask.company(customer.autotask_id)
+    bought_for = await office().pax8.company(customer.pax8_id)
+    domains = (customer.domain,) if customer.domain else ()
+    tenant = await find_tenant(named.name, domains, customer.itglue_id, customer.tenant_id)
+    wrong = []
+    if named.name != customer.name:
+        wrong.append(f"Autotask calls {customer.autotask_id} '{named.name}', the paper says '{customer.name}'")
+    if bought_for.external_id != str(customer.autotask_id):
+        wrong.append(f"the Pax8 company {bought_for.name} is not linked to Autotask's {customer.autotask_id}")
+    if isinstance(tenant, Problem):
+        wrong.append(str(tenant))
+    if wrong:
+        raise NotCovered("The order would go to another customer (N5, P2): " + "; ".join(wrong))
 
 
 async def holder(authority_id: str, reference: str) -> TicketNote | None:

@@ -90,9 +90,7 @@ class AutotaskBlock(Block):
     _block_type_slug = "countersign-autotask"
     _description = "Autotask PSA: tickets, companies, contacts and resources, by an API-only user."
 
-    user_name: str = Field(
-        title="User name", description="The API user's name; looks like an e-mail address."
-    )
+    user_name: str = Field(title="User name", description="The API user's name; looks like an e-mail address.")
     secret: SecretStr = Field(title="Secret", description="The API user's secret.")
     integration_code: SecretStr = Field(
         title="Integration code", description="The tracking identifier of this integration."

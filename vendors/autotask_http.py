@@ -191,9 +191,7 @@ class AutotaskHttp:
             except (NotFound, Refused, Unauthorised) as error:
                 url, refused = "", error.message
         if not url:
-            raise Unauthorised(
-                VENDOR, f"no zone for the API user {self._user!r}: is the name right? {refused}".strip()
-            )
+            raise Unauthorised(VENDOR, f"no zone for the API user {self._user!r}: is the name right? {refused}".strip())
         if httpx.URL(url).scheme != httpx.URL(self._address).scheme:
             raise Unauthorised(VENDOR, "the zone's address isn't as protected as the look-up's: not followed")
         return url
@@ -218,9 +216,7 @@ class AutotaskHttp:
         response = await http.read("GET", f"{entity}/entityInformation/fields")
         try:
             return {
-                str(field["name"]): [
-                    PicklistValue.model_validate(v) for v in field.get("picklistValues") or []
-                ]
+                str(field["name"]): [PicklistValue.model_validate(v) for v in field.get("picklistValues") or []]
                 for field in self._answer(http, response).get("fields") or []
                 if field.get("isPickList")
             }

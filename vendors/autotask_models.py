@@ -51,9 +51,7 @@ class Contact(Entity):
     email: Text = Field(default="", alias="emailAddress")
     phone: Text = ""
     title: Text = ""
-    active: LenientBool = Field(
-        default=False, alias="isActive", description="An int in Autotask's own model."
-    )
+    active: LenientBool = Field(default=False, alias="isActive", description="An int in Autotask's own model.")
     udf: UserDefinedFields = Field(default_factory=dict, alias="userDefinedFields")
 
     @property
@@ -68,9 +66,7 @@ class Resource(Entity):
     last_name: Text = Field(default="", alias="lastName")
     email: Text = ""
     user_name: Text = Field(default="", alias="userName")
-    phone: Text = Field(
-        default="", alias="phone", validation_alias=AliasChoices("phone", "officePhone", "mobilePhone")
-    )
+    phone: Text = Field(default="", alias="phone", validation_alias=AliasChoices("phone", "officePhone", "mobilePhone"))
     active: LenientBool = Field(default=False, alias="isActive")
     default_service_desk_role_id: int | None = Field(default=None, alias="defaultServiceDeskRoleID")
 
@@ -124,9 +120,7 @@ class TicketNote(Entity):
 class TicketAttachment(Entity):
     """What is known of a file on a ticket (autotask.md §6.5), without its content; size in bytes."""
 
-    ticket_id: int | None = Field(
-        default=None, alias="parentID", validation_alias=AliasChoices("parentID", "ticketID")
-    )
+    ticket_id: int | None = Field(default=None, alias="parentID", validation_alias=AliasChoices("parentID", "ticketID"))
     title: Text = ""
     file_name: Text = Field(default="", alias="fullPath")
     content_type: Text = Field(default="", alias="contentType")

@@ -29,9 +29,7 @@ class People:
         near = [contains("companyName", text) for text in dict.fromkeys((wanted, longest)) if len(text) > 2]
         found = [
             Company.model_validate(record)
-            for record in await self._at.query(
-                "Companies", any_of(eq("companyName", wanted), *near), limit=50
-            )
+            for record in await self._at.query("Companies", any_of(eq("companyName", wanted), *near), limit=50)
         ]
         return sorted(found, key=lambda company: company.name.casefold() != wanted.casefold())
 
@@ -41,9 +39,7 @@ class People:
 
     async def contact_by_email(self, company_id: int, email: str) -> Contact | None:
         """Return the company's contact with that address (ignoring case), an active one if there is one."""
-        found = await self._at.query(
-            "Contacts", eq("companyID", company_id), eq("emailAddress", email.strip())
-        )
+        found = await self._at.query("Contacts", eq("companyID", company_id), eq("emailAddress", email.strip()))
         contacts = [Contact.model_validate(record) for record in found]
         return _active_first(contacts, email)
 
@@ -66,9 +62,7 @@ class People:
 
         A ticket's resource and role must be an existing pair (autotask.md §6.1); none at all is `Refused`.
         """
-        found = await self._at.query(
-            "ResourceServiceDeskRoles", eq("resourceID", resource_id), eq("isActive", True)
-        )
+        found = await self._at.query("ResourceServiceDeskRoles", eq("resourceID", resource_id), eq("isActive", True))
         roles = [ServiceDeskRole.model_validate(record) for record in found]
         if roles:
             return min(roles, key=lambda role: not role.is_default).role_id

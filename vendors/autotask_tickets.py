@@ -144,9 +144,7 @@ class Tickets:
         found = await self._at.query("TicketAttachments", eq("parentID", ticket_id))
         return [TicketAttachment.model_validate(record) for record in found]
 
-    async def attach(
-        self, ticket_id: int, title: str, file_name: str, data: bytes, publish: str | int
-    ) -> int:
+    async def attach(self, ticket_id: int, title: str, file_name: str, data: bytes, publish: str | int) -> int:
         """Attach a file to a ticket and return the attachment's id; larger than 7 MB is refused unsent (§6.5)."""
         if len(data) > _LARGEST_FILE:
             raise refusal(f"{file_name} has {len(data):,} bytes, Autotask takes {_LARGEST_FILE:,} at most")
@@ -179,9 +177,7 @@ class Tickets:
     async def _the_ticket(self, field: str, value: str) -> Ticket | None:
         if not value:
             return None
-        found = [
-            Ticket.model_validate(record) for record in await self._at.query("Tickets", eq(field, value))
-        ]
+        found = [Ticket.model_validate(record) for record in await self._at.query("Tickets", eq(field, value))]
         exact = [t for t in found if (t.number if field == "ticketNumber" else t.external_id) == value]
         if len(exact) > 1:
             numbers = ", ".join(ticket.number or str(ticket.id) for ticket in exact)

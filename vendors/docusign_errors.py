@@ -86,9 +86,7 @@ def _details(node: Any) -> list[Any]:
     if not isinstance(node, dict):
         return []
     own = [node["errorDetails"]] if isinstance(node.get("errorDetails"), dict) else []
-    return own + [
-        detail for key, value in node.items() if key != "errorDetails" for detail in _details(value)
-    ]
+    return own + [detail for key, value in node.items() if key != "errorDetails" for detail in _details(value)]
 
 
 def _object(response: httpx.Response) -> dict[str, Any]:

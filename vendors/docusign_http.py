@@ -117,9 +117,7 @@ class DocuSignHttp:
             raise refusal
         return body if isinstance(body, dict) else {}
 
-    def _understood(
-        self, http: VendorHttp, response: httpx.Response, read: Callable[[dict[str, Any]], T]
-    ) -> T:
+    def _understood(self, http: VendorHttp, response: httpx.Response, read: Callable[[dict[str, Any]], T]) -> T:
         record = http.payload(response)
         try:
             return read(record)

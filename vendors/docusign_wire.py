@@ -46,8 +46,7 @@ def draft_body(draft: EnvelopeDraft, webhook_url: str | None) -> dict[str, Any]:
                 "routingOrder": str(role.routing_order),
                 "tabs": {
                     "textTabs": [
-                        {"tabLabel": label, "value": value, "locked": "true"}
-                        for label, value in role.tabs.items()
+                        {"tabLabel": label, "value": value, "locked": "true"} for label, value in role.tabs.items()
                     ]
                 },
             }
@@ -85,8 +84,7 @@ def custom_fields_body(fields: Mapping[str, str]) -> dict[str, Any]:
     """Return text custom fields as DocuSign takes them; `show` stays off, they are ours, not the signer's."""
     return {
         "textCustomFields": [
-            {"name": name, "value": value, "required": "false", "show": "false"}
-            for name, value in fields.items()
+            {"name": name, "value": value, "required": "false", "show": "false"} for name, value in fields.items()
         ]
     }
 
@@ -200,9 +198,7 @@ def _labelled(tabs: Json) -> Iterator[tuple[str, str]]:
             if kind == "checkboxTabs":
                 yield text(tab, "tabLabel"), "true" if lenient_bool(tab.get("selected")) else "false"
             elif kind == "radioGroupTabs":
-                chosen = [
-                    text(r, "value") for r in tab.get("radios") or () if lenient_bool(r.get("selected"))
-                ]
+                chosen = [text(r, "value") for r in tab.get("radios") or () if lenient_bool(r.get("selected"))]
                 yield text(tab, "groupName"), chosen[0] if chosen else ""
             elif text(tab, "tabLabel"):
                 yield text(tab, "tabLabel"), text(tab, "value")

@@ -58,9 +58,7 @@ class GraphMailBlock(Block):
     )
     tenant_id: str = Field(title="Tenant id", description="The MSP's own tenant (directory) id.")
     client_id: str = Field(title="Client id", description="The app registration's (client) id.")
-    client_secret: SecretStr = Field(
-        title="Client secret", description="The app registration's client secret."
-    )
+    client_secret: SecretStr = Field(title="Client secret", description="The app registration's client secret.")
     address: str = Field(title="Address", default=GRAPH, description=_ADDRESS)
     login_address: str = Field(title="Login address", default=LOGIN, description=_LOGIN_ADDRESS)
 
@@ -90,9 +88,7 @@ class GraphPartnerBlock(Block):
 
     tenant_id: str = Field(title="Tenant id", description="The MSP's own (partner) tenant id.")
     client_id: str = Field(title="Client id", description="The app registration's (client) id.")
-    client_secret: SecretStr = Field(
-        title="Client secret", description="The app registration's client secret."
-    )
+    client_secret: SecretStr = Field(title="Client secret", description="The app registration's client secret.")
     refresh_token: SecretStr = Field(
         title="Refresh token", description="The service account's refresh token, got once with MFA."
     )

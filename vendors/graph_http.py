@@ -158,9 +158,7 @@ class GraphHttp:
         response = await self._http.write("POST", path, json=body, headers=self._headers())
         return self._object(response, write=True) if response.content else {}
 
-    async def pages(
-        self, path: str, params: Params | None = None, *, prefer: str = ""
-    ) -> AsyncIterator[Json]:
+    async def pages(self, path: str, params: Params | None = None, *, prefer: str = "") -> AsyncIterator[Json]:
         """Read a list page by page; the link to the next page is opaque and followed as it is (graph.md §3).
 
         `path` may be such a link too. A link to another host isn't followed: it would be given the token.

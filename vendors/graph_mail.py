@@ -42,9 +42,7 @@ class GraphMail:
     ) -> None:
         self.mailbox = mailbox
         self._tenant_id = tenant_id
-        self._login = Login(
-            VENDOR, login_address, client_id=client_id, client_secret=client_secret, policy=policy
-        )
+        self._login = Login(VENDOR, login_address, client_id=client_id, client_secret=client_secret, policy=policy)
         self._graph = GraphHttp(
             VENDOR, address, self._token, prefer=_IMMUTABLE, max_concurrency=3, timeout=timeout, policy=policy
         )
@@ -66,9 +64,7 @@ class GraphMail:
 
     async def check(self) -> str:
         """Return one line saying that the mailbox can be read; raises `VendorError` if it can't."""
-        inbox = await self._graph.get(
-            f"{self._root}/mailFolders/inbox", {"$select": "id,displayName,totalItemCount"}
-        )
+        inbox = await self._graph.get(f"{self._root}/mailFolders/inbox", {"$select": "id,displayName,totalItemCount"})
         return f"Graph mail works for {self.mailbox}, whose inbox holds {inbox.get('totalItemCount', '?')}"
 
     # Sending once (graph.md §4.2): look by key, draft with the key, send, look again

@@ -151,8 +151,7 @@ class Message(MailModel):
             body=_body(record.get("body")),
             unique_body=_body(record.get("uniqueBody")),
             headers=tuple(
-                (text(header, "name"), text(header, "value"))
-                for header in record.get("internetMessageHeaders") or []
+                (text(header, "name"), text(header, "value")) for header in record.get("internetMessageHeaders") or []
             ),
         )
 

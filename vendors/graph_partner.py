@@ -106,9 +106,7 @@ class GraphPartner:
             raise Refused(VENDOR, f"{domain!r} isn't a domain name")
         name = quoted(wanted)
         try:
-            record = await self._graph.get(
-                f"/tenantRelationships/findTenantInformationByDomainName(domainName={name})"
-            )
+            record = await self._graph.get(f"/tenantRelationships/findTenantInformationByDomainName(domainName={name})")
         except NotFound:
             return None
         return Tenant(

@@ -128,9 +128,7 @@ class ITGlue:
             raise NotFound(VENDOR, f"the account has no flexible asset type {name!r}")
         return await self._with_fields(layout)
 
-    async def flexible_assets(
-        self, type_id: int, organisation_id: int, name: str | None = None
-    ) -> list[FlexibleAsset]:
+    async def flexible_assets(self, type_id: int, organisation_id: int, name: str | None = None) -> list[FlexibleAsset]:
         """Return an organisation's assets of one type, archived ones left out; with `name`, exact ones only."""
         found = await self._list(
             FlexibleAsset,
@@ -241,9 +239,7 @@ class ITGlueBlock(Block):
     _block_type_slug = "countersign-it-glue"
     _description = "IT Glue: documentation of customers, by an API key."
 
-    api_key: SecretStr = Field(
-        title="API key", description="The API key; made by an administrator, shown once."
-    )
+    api_key: SecretStr = Field(title="API key", description="The API key; made by an administrator, shown once.")
     address: str = Field(
         title="Address",
         default="https://api.itglue.com",

@@ -76,9 +76,7 @@ class FlexibleAsset(Resource):
     name: Text = ""
     organization_id: int
     flexible_asset_type_id: int
-    traits: Annotated[Mapping[str, Any], BeforeValidator(_null_is_no_traits)] = Field(
-        default_factory=dict, repr=False
-    )
+    traits: Annotated[Mapping[str, Any], BeforeValidator(_null_is_no_traits)] = Field(default_factory=dict, repr=False)
     resource_url: Text = ""
     archived: LenientBool = False
     created_at: MaybeDateTime = None

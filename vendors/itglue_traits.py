@@ -21,9 +21,7 @@ class LayoutMismatch(Refused):
         return (LayoutMismatch, (self.message,))
 
 
-def merged(
-    layout: FlexibleAssetType, present: Mapping[str, Any], changed: Mapping[str, Any]
-) -> dict[str, Any]:
+def merged(layout: FlexibleAssetType, present: Mapping[str, Any], changed: Mapping[str, Any]) -> dict[str, Any]:
     """Return all traits to write: those present, as IT Glue takes them back, with `changed` put over them.
 
     A PATCH deletes every trait that isn't sent (itglue.md §1.5). A trait that can't be given back as it was
@@ -80,9 +78,7 @@ class FieldMap:
                 f"its fields are {known or 'none'}"
             )
         self._layout = layout
-        self._fields = {
-            ours: field for ours, key in names.items() if (field := layout.field(key)) is not None
-        }
+        self._fields = {ours: field for ours, key in names.items() if (field := layout.field(key)) is not None}
 
     def traits(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return the traits for our values; a word without a mapped field is left out, None too.

@@ -92,9 +92,7 @@ class Pax8(Pax8Http):
 
     async def provision_details(self, product_id: str) -> list[ProvisionQuestion]:
         """Return the questions to be answered with an order of this product (§5)."""
-        return await self._content(
-            f"products/{segment(VENDOR, product_id)}/provision-details", ProvisionQuestion
-        )
+        return await self._content(f"products/{segment(VENDOR, product_id)}/provision-details", ProvisionQuestion)
 
     def orders(self, company_id: str) -> Pages[Order]:
         """Return a customer's orders; slow, without order or dates to filter by (§6)."""
@@ -161,8 +159,7 @@ class Pax8(Pax8Http):
         if cancel_date <= self._clock():
             raise Refused(
                 VENDOR,
-                f"{cancel_date.isoformat()} isn't in the future: that would end the licences at once; "
-                "nothing was sent",
+                f"{cancel_date.isoformat()} isn't in the future: that would end the licences at once; nothing was sent",
                 path=path,
             )
         await self._http.write("DELETE", path, params={"cancelDate": cancel_moment(cancel_date)})
@@ -182,12 +179,8 @@ class Pax8Block(Block):
     _description = "Pax8: the distributor that Microsoft licences are ordered from."
 
     client_id: str = Field(title="Client id", description="From the Integrations Hub of the Pax8 app.")
-    client_secret: SecretStr = Field(
-        title="Client secret", description="From the Integrations Hub of the Pax8 app."
-    )
-    api_address: str = Field(
-        default=PRODUCTION, title="API address", description="With https:// and its version."
-    )
+    client_secret: SecretStr = Field(title="Client secret", description="From the Integrations Hub of the Pax8 app.")
+    api_address: str = Field(default=PRODUCTION, title="API address", description="With https:// and its version.")
     token_address: str = Field(
         default=PRODUCTION_TOKEN, title="Token address", description="Where tokens are had, with https://."
     )

@@ -121,15 +121,11 @@ class Pax8Http:
     async def _one(self, path: str, model: type[M]) -> M:
         return self._model(await self._http.read("GET", path), model)
 
-    def _model(
-        self, response: httpx.Response, model: type[M], record: Any = None, *, write: bool = False
-    ) -> M:
+    def _model(self, response: httpx.Response, model: type[M], record: Any = None, *, write: bool = False) -> M:
         if record is None:
             record = self._http.payload(response, write=write)
         try:
             return model.model_validate(record)
         except ValidationError as fault:
             fields = ", ".join(".".join(str(part) for part in error["loc"]) for error in fault.errors())
-        raise self._http.unreadable(
-            response, f"{model.__name__} has an unknown shape in {fields}", write=write
-        )
+        raise self._http.unreadable(response, f"{model.__name__} has an unknown shape in {fields}", write=write)

@@ -117,9 +117,7 @@ class Rate(Pax8Model):
     """A price for a range of seats. `buy` is ours, `retail` the suggested one; money in the account's currency."""
 
     buy: Decimal = Field(validation_alias=AliasChoices("partnerBuyRate", "buy"))
-    retail: Decimal | None = Field(
-        default=None, validation_alias=AliasChoices("suggestedRetailPrice", "retail")
-    )
+    retail: Decimal | None = Field(default=None, validation_alias=AliasChoices("suggestedRetailPrice", "retail"))
     start: Decimal = Field(default=Decimal(0), validation_alias=AliasChoices("startQuantityRange", "start"))
     end: Decimal | None = Field(default=None, validation_alias=AliasChoices("endQuantityRange", "end"))
     charge_type: str = ""
@@ -170,9 +168,7 @@ class Order(Pax8Model):
     id: str
     company_id: str
     created: VendorDate = Field(validation_alias=AliasChoices("createdDate", "created"))
-    ordered_by_email: str = Field(
-        default="", validation_alias=AliasChoices("orderedByUserEmail", "orderedByEmail")
-    )
+    ordered_by_email: str = Field(default="", validation_alias=AliasChoices("orderedByUserEmail", "orderedByEmail"))
     lines: tuple[OrderLine, ...] = Field(default=(), validation_alias=AliasChoices("lineItems", "lines"))
 
 

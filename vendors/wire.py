@@ -14,7 +14,7 @@ _FRACTION = re.compile(r"\.(\d+)")
 class VendorModel(BaseModel):
     """Base of what a vendor's record becomes here: immutable, and deaf to fields it doesn't know."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True, hide_input_in_errors=True)
 
 
 def lenient_datetime(value: Any) -> Any:

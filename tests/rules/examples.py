@@ -38,6 +38,11 @@ def terms(**changes: Any) -> AgreementTerms:
     return AgreementTerms.model_validate({**dict(TERMS), **changes})
 
 
+def said(of: AgreementTerms) -> dict[str, object]:
+    """What terms say, with the order of their lines put aside."""
+    return dict(of) | {"lines": sorted(of.lines, key=lambda line: line.product_id)}
+
+
 def signer(**changes: Any) -> SignerReading:
     """Ada, who has signed."""
     plain: dict[str, Any] = {
@@ -75,9 +80,10 @@ def agreement(of: AgreementTerms = TERMS, **changes: Any) -> SignedAgreement:
     return SignedAgreement.model_validate({**plain, **changes})
 
 
-def order_line(of: AgreementLine, **changes: Any) -> OrderLine:
-    """A line of the agreement as a line of an order."""
-    return OrderLine.model_validate({**dict(of), "commitment_id": f"c-{of.product_id}", **changes})
+def order_line(of: AgreementLine, term: Term = Term.MONTHLY, **changes: Any) -> OrderLine:
+    """A line of the agreement as a line of an order, bound for that term."""
+    commitment = {"commitment_id": f"c-{of.product_id}", "commitment_term": term}
+    return OrderLine.model_validate({**dict(of), **commitment, **changes})
 
 
 def order(of: AgreementTerms = TERMS, **changes: Any) -> LicenceOrder:
@@ -91,8 +97,10 @@ def order(of: AgreementTerms = TERMS, **changes: Any) -> LicenceOrder:
         "term": of.term,
         "billing": of.billing,
         "currency": of.currency,
-        "lines": tuple(order_line(line) for line in of.lines),
+        "start": of.start,
+        "end": of.end,
         "at": NOW,
         "order_day": TODAY,
     }
+    plain["lines"] = tuple(order_line(line, changes.get("term", of.term)) for line in of.lines)
     return LicenceOrder.model_validate({**plain, **changes})

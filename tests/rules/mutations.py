@@ -89,6 +89,10 @@ ORDER_MUTATIONS: dict[str, Callable[[LicenceOrder], LicenceOrder]] = {
     "the currency in lower case": lambda order: order.model_copy(update={"currency": order.currency.lower()}),
     "another customer": _with(customer="Fabrikam Inc"),
     "the customer nearly": lambda order: order.model_copy(update={"customer": order.customer + "."}),
+    "another start": lambda order: order.model_copy(update={"start": order.order_day - timedelta(days=1)}),
+    "another end": lambda order: order.model_copy(
+        update={"end": (order.end or order.order_day + timedelta(days=30)) + timedelta(days=1)}
+    ),
     "another ticket": _with(ticket="T20260101.0099"),
     "another reference": _with(reference="CS-9999"),
     "a line more": lambda order: order.model_copy(

@@ -57,6 +57,14 @@ def test_an_illegal_line_cannot_be_built(wrong: dict[str, object]) -> None:
         order_line(VISIO, **wrong)
 
 
+@pytest.mark.parametrize("term", Term)
+def test_an_order_bound_for_another_term_than_its_own_cannot_be_built(term: Term) -> None:
+    """Y1: a 1-Year commitment's id under a Monthly order is a year's obligation that nobody signed for."""
+    other = next(one for one in Term if one is not term)
+    with pytest.raises(ValidationError, match="Y1"):
+        order(term=term, lines=(order_line(VISIO, other),))
+
+
 def test_an_answer_without_a_value_cannot_be_built() -> None:
     """Pax8 takes one or more."""
     with pytest.raises(ValidationError):

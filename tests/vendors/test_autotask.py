@@ -121,9 +121,7 @@ async def test_a_ticket_lives_from_creation_to_completion(
         assigned_resource_id=tom.id,
         assigned_role_id=await autotask.service_desk_role(tom.id),
     )
-    second = await autotask.add_secondary_resource(
-        ticket_id, kim.id, await autotask.service_desk_role(kim.id)
-    )
+    second = await autotask.add_secondary_resource(ticket_id, kim.id, await autotask.service_desk_role(kim.id))
     assert second == await autotask.add_secondary_resource(ticket_id, kim.id, 0)
     assert [one.resource_id for one in await autotask.secondary_resources(ticket_id)] == [kim.id]
 
@@ -144,23 +142,17 @@ async def test_a_ticket_lives_from_creation_to_completion(
     assert [entry["path"].rsplit("/", 1)[-1] for entry in writes] == ["Tickets"]
 
 
-async def test_notes_and_files_are_found_again_on_their_ticket(
-    autotask: Autotask, contoso: Company, key: str
-) -> None:
+async def test_notes_and_files_are_found_again_on_their_ticket(autotask: Autotask, contoso: Company, key: str) -> None:
     """By ticket, and notes by the beginning of their title on whichever ticket; case counts."""
     ticket_id = await new_ticket(autotask, contoso, key)
-    note_id = await autotask.add_note(
-        ticket_id, f"[{key}] used", "Text", "Task Notes", "Internal Project Team"
-    )
+    note_id = await autotask.add_note(ticket_id, f"[{key}] used", "Text", "Task Notes", "Internal Project Team")
     (note,) = await autotask.notes(ticket_id)
     assert (note.id, note.title, note.description) == (note_id, f"[{key}] used", "Text")
     assert note.created_by_contact_id is None
     assert await autotask.notes_titled(f"[{key}]") == [note]
     assert await autotask.notes_titled(f"[{key.lower()}]", ticket_id) == []
 
-    file_id = await autotask.attach(
-        ticket_id, "Signed agreement", "agreement.pdf", b"%PDF-1.7", "All Autotask Users"
-    )
+    file_id = await autotask.attach(ticket_id, "Signed agreement", "agreement.pdf", b"%PDF-1.7", "All Autotask Users")
     (file,) = await autotask.attachments(ticket_id)
     assert (file.id, file.title, file.file_name, file.size) == (
         file_id,
@@ -170,17 +162,13 @@ async def test_notes_and_files_are_found_again_on_their_ticket(
     )
 
 
-async def test_inactive_and_missing_labels_are_refused_by_name(
-    autotask: Autotask, contoso: Company, key: str
-) -> None:
+async def test_inactive_and_missing_labels_are_refused_by_name(autotask: Autotask, contoso: Company, key: str) -> None:
     """A configured label that the tenant has no longer must not become somebody's guess."""
     assert "Old Help Desk" not in await autotask.picklist("Tickets", "queueID")
     with pytest.raises(Refused, match="only an inactive value labelled 'Old Help Desk'"):
         await autotask.picklist_id("Tickets", "queueID", "Old Help Desk")
     with pytest.raises(Refused, match=r"no value labelled 'Urgent'.*High"):
-        await autotask.create_ticket(
-            company_id=contoso.id, title="T", status="New", priority="Urgent", external_id=key
-        )
+        await autotask.create_ticket(company_id=contoso.id, title="T", status="New", priority="Urgent", external_id=key)
     with pytest.raises(Refused, match="no picklist field 'colour'"):
         await autotask.picklist("Tickets", "colour")
     assert await autotask.ticket_by_external_id(key) is None

@@ -138,9 +138,7 @@ async def test_a_500_with_errors_is_a_refusal_and_is_not_tried_again() -> None:
         assert len(vendor.asked) == 2
 
 
-@pytest.mark.parametrize(
-    "text", ["Thread threshold exceeded (Itgenatr005).", "Transaction was deadlocked: deadlock"]
-)
+@pytest.mark.parametrize("text", ["Thread threshold exceeded (Itgenatr005).", "Transaction was deadlocked: deadlock"])
 async def test_thread_and_lock_texts_are_tried_again_on_reads(text: str) -> None:
     """They come with a status that isn't always 429."""
 
@@ -189,11 +187,7 @@ async def test_errors_in_a_200_are_a_failure() -> None:
     def rest(asked: Asked, vendor: Vendor) -> Mapping[str, Any]:
         if asked.method == "GET":
             return {"errors": ["No."]}
-        return (
-            {"itemId": 5, "errors": ["Half."]}
-            if "resolution" in asked.json
-            else {"errors": [{"message": "No."}]}
-        )
+        return {"itemId": 5, "errors": ["Half."]} if "resolution" in asked.json else {"errors": [{"message": "No."}]}
 
     async with served(with_zone(rest)) as vendor, client(vendor) as autotask:
         with pytest.raises(Refused, match="No"):
@@ -227,9 +221,7 @@ async def test_an_unauthorised_answer_is_said_once_and_shows_no_secret() -> None
 
 def labelled(asked: Asked, vendor: Vendor) -> Mapping[str, Any]:
     if asked.path.endswith("/entityInformation/fields"):
-        return {
-            "fields": [{"name": "status", "isPickList": True, "picklistValues": STATUS}, {"name": "title"}]
-        }
+        return {"fields": [{"name": "status", "isPickList": True, "picklistValues": STATUS}, {"name": "title"}]}
     return {"itemId": 5}
 
 
@@ -254,9 +246,7 @@ async def test_labels_become_ids_and_are_kept() -> None:
 async def test_a_missing_inactive_or_ambiguous_label_is_refused_by_name(label: str, why: str) -> None:
     """After the picklist was read afresh, and before anything is written."""
     async with served(with_zone(labelled)) as vendor, client(vendor) as autotask:
-        with pytest.raises(
-            Refused, match=f"Tickets.status has {why} labelled '{label}'; active: Complete, New"
-        ):
+        with pytest.raises(Refused, match=f"Tickets.status has {why} labelled '{label}'; active: Complete, New"):
             await autotask.update_ticket(5, status=label)
         assert not vendor.to("/ATServicesRest/V1.0/Tickets")
 
@@ -350,9 +340,7 @@ async def test_two_tickets_with_one_key_are_refused_with_their_numbers() -> None
 
     def rest(asked: Asked, vendor: Vendor) -> Mapping[str, Any]:
         key = asked.json["filter"][0]["value"]
-        items = [
-            {"id": n, "companyID": 7, "status": 1, "ticketNumber": f"T{n}", "externalID": key} for n in (1, 2)
-        ]
+        items = [{"id": n, "companyID": 7, "status": 1, "ticketNumber": f"T{n}", "externalID": key} for n in (1, 2)]
         return {
             "items": items if key == "twice" else [items[0] | {"externalID": key.upper()}],
             "pageDetails": {},

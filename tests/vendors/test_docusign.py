@@ -175,9 +175,7 @@ class TestGrant:
         refused = httpx.Response(400, json={"error": "consent_required"})
         host = Host().on("POST", "/oauth/token", refused)
         async with host.client() as docusign:
-            with pytest.raises(
-                Unauthorised, match=r"https://account\.docusign\.example/oauth/auth"
-            ) as raised:
+            with pytest.raises(Unauthorised, match=r"https://account\.docusign\.example/oauth/auth") as raised:
                 await docusign.check()
         assert raised.value.code == "consent_required"
         assert len(host.requests) == 1
@@ -596,19 +594,13 @@ class TestEditing:
             "signHereTabs": [{"tabId": "s", "tabLabel": "Signature"}],
         }
         path = f"{PREFIX}/envelopes/{ENVELOPE}/recipients/1/tabs"
-        host = (
-            Host()
-            .on("GET", path, httpx.Response(200, json=tabs))
-            .on("PUT", path, httpx.Response(200, json={}))
-        )
+        host = Host().on("GET", path, httpx.Response(200, json=tabs)).on("PUT", path, httpx.Response(200, json={}))
         async with host.client() as docusign:
             await docusign.set_tabs(ENVELOPE, "1", {"Seats1": "15"})
             with pytest.raises(Refused, match="Seats9"):
                 await docusign.set_tabs(ENVELOPE, "1", {"Seats1": "15", "Seats9": "1"})
         writes = [request for request in host.rest() if request.method == "PUT"]
-        assert [json.loads(write.content) for write in writes] == [
-            {"textTabs": [{"tabId": "t1", "value": "15"}]}
-        ]
+        assert [json.loads(write.content) for write in writes] == [{"textTabs": [{"tabId": "t1", "value": "15"}]}]
 
     async def test_a_custom_field_is_added_changed_or_left(self) -> None:
         """POST for a new one, PUT with its id for another value, nothing for the same."""

@@ -154,9 +154,7 @@ async def test_a_lost_answer_is_found_again_by_transaction_and_by_reference(
     """The draft was made, the answer lost: unclear once, found twice, made once."""
     await docusign.templates()
     path = "/envelopes$"
-    sandbox.control(
-        "POST", "faults", {"vendor": "docusign", "method": "POST", "path": path, "kind": "drop-after"}
-    )
+    sandbox.control("POST", "faults", {"vendor": "docusign", "method": "POST", "path": path, "kind": "drop-after"})
     with pytest.raises(UnclearOutcome):
         await docusign.create_draft(draft)
     (by_transaction,) = await docusign.find_by_transaction(draft.transaction_id)
@@ -174,9 +172,7 @@ async def test_whatever_goes_wrong_a_draft_is_posted_once(
     """Before or after the effect: the client can't tell, and doesn't try again."""
     await docusign.templates()
     place = sandbox.place()
-    sandbox.control(
-        "POST", "faults", {"vendor": "docusign", "method": "POST", "path": "/envelopes$", "kind": kind}
-    )
+    sandbox.control("POST", "faults", {"vendor": "docusign", "method": "POST", "path": "/envelopes$", "kind": kind})
     with pytest.raises(UnclearOutcome):
         await docusign.create_draft(draft)
     posts = [entry for entry in sandbox.ledger("docusign", place) if entry["method"] == "POST"]

@@ -94,9 +94,7 @@ async def test_every_mail_call_prefers_immutable_ids_and_names_itself() -> None:
 
     def rest(asked: Asked, vendor: Vendor) -> Response | Mapping[str, Any]:
         if asked.method == "POST":
-            return (
-                {"id": "m", "parentFolderId": "f"} if "send" not in asked.path else Response(status_code=202)
-            )
+            return {"id": "m", "parentFolderId": "f"} if "send" not in asked.path else Response(status_code=202)
         if asked.path.endswith("$value"):
             return Response(b"From: x")
         if asked.path.endswith("/messages") and "skip" not in asked.query:
@@ -163,8 +161,7 @@ async def test_a_mail_is_found_by_its_key_exactly() -> None:
         assert [(one.id, one.is_draft, one.key) for one in found] == [("CS-1/O'Neill", True, "CS-1/O'Neill")]
         asked = vendor.to(f"{ROOT}/messages")[0].query
         assert asked["$filter"] == (
-            "singleValueExtendedProperties/Any(ep: "
-            f"ep/id eq '{KEY_PROPERTY}' and ep/value eq 'CS-1/O''Neill')"
+            f"singleValueExtendedProperties/Any(ep: ep/id eq '{KEY_PROPERTY}' and ep/value eq 'CS-1/O''Neill')"
         )
         assert asked["$expand"] == f"singleValueExtendedProperties($filter=id eq '{KEY_PROPERTY}')"
 

@@ -150,18 +150,14 @@ class TestErrors:
             (503, Unavailable, UnclearOutcome),
         ],
     )
-    def test_each_status_has_one_meaning(
-        self, status: int, read: type[VendorError], write: type[VendorError]
-    ) -> None:
+    def test_each_status_has_one_meaning(self, status: int, read: type[VendorError], write: type[VendorError]) -> None:
         """A write that met a fault of the server's is unclear, never "unavailable"."""
         assert verdict_of(status, write=False) is read
         assert verdict_of(status, write=True) is write
 
     def test_it_is_one_readable_line(self) -> None:
         """An error reads as one line, with the vendor's words, code and trace id."""
-        error = Refused(
-            "Acme", "Seats missing", status=422, code="SEATS", trace_id="t-1", method="POST", path="/x"
-        )
+        error = Refused("Acme", "Seats missing", status=422, code="SEATS", trace_id="t-1", method="POST", path="/x")
         assert str(error) == "Acme refused (422 SEATS): Seats missing [POST /x, trace t-1]"
 
     def test_it_survives_being_stored(self) -> None:
@@ -178,9 +174,7 @@ class TestErrors:
         shown = one_line("Bearer abc.def-123 and eyJhbGciOi.eyJzdWIi.c2ln and s3cret\n here", ["s3cret"])
         assert shown == "••• and ••• and ••• here"
 
-    @pytest.mark.parametrize(
-        "evil", ["..", "../orders", "a/b", "a?isMock=false", "a#b", "", " ", "%2e%2e", "a\n"]
-    )
+    @pytest.mark.parametrize("evil", ["..", "../orders", "a/b", "a?isMock=false", "a#b", "", " ", "%2e%2e", "a\n"])
     def test_an_id_that_could_lead_elsewhere_is_refused(self, evil: str) -> None:
         """Ids come from forms: none of them can change the address."""
         with pytest.raises(NotFound):
@@ -327,9 +321,7 @@ class TestWrites:
         ],
         ids=repr,
     )
-    async def test_it_is_sent_again_where_nothing_can_have_happened(
-        self, stumble: httpx.Response | Exception
-    ) -> None:
+    async def test_it_is_sent_again_where_nothing_can_have_happened(self, stumble: httpx.Response | Exception) -> None:
         """A 429, or no connection: the first one had no effect."""
         script = Script(stumble, OK)
         async with wired(script) as http:
@@ -354,9 +346,7 @@ class TestWrites:
         ],
         ids=repr,
     )
-    async def test_it_is_never_sent_twice_where_it_is_unclear(
-        self, stumble: httpx.Response | Exception
-    ) -> None:
+    async def test_it_is_never_sent_twice_where_it_is_unclear(self, stumble: httpx.Response | Exception) -> None:
         """Everything else leaves it open whether it was carried out, and says so."""
         script = Script(stumble, OK)
         async with wired(script) as http:
@@ -455,9 +445,7 @@ class TestSecrets:
         ):
             async with wired(Script(answer), headers=sent, secrets=["top-secret-key"]) as http:
                 with pytest.raises(VendorError) as raised:
-                    await http.write(
-                        "POST", "things", json={"password": "top-secret"}, params={"k": "top-secret-q"}
-                    )
+                    await http.write("POST", "things", json={"password": "top-secret"}, params={"k": "top-secret-q"})
             error = raised.value
             assert "top-secret" not in str(error)
             assert b"top-secret" not in pickle.dumps(error)

@@ -60,9 +60,7 @@ async def test_a_wrong_key_is_a_fault_of_configuration_and_is_not_shown(sandbox:
     assert "wr0ng-key" not in str(denied.value) + repr(denied.value) + repr(wrong)
 
 
-async def test_an_organisation_is_found_by_its_autotask_company(
-    itglue: ITGlue, contoso: Organisation
-) -> None:
+async def test_an_organisation_is_found_by_its_autotask_company(itglue: ITGlue, contoso: Organisation) -> None:
     """Not by name; a company that nobody linked has none."""
     assert contoso.name == "Contoso Ltd"
     assert await itglue.organisation(contoso.id) == contoso
@@ -191,9 +189,7 @@ async def test_all_pages_are_read_and_names_with_commas_are_compared_on_this_sid
     def answer(asked: Asked, vendor: Vendor) -> dict[str, Any]:
         if asked.query["page[number]"] == "1":
             return _document(asset | {"id": 1, "name": "Visio, Plan 1", "archived": True}, following=2)
-        return _document(
-            asset | {"id": 2, "name": "Visio, Plan 1"}, asset | {"id": 3, "name": "visio, plan 1"}
-        )
+        return _document(asset | {"id": 2, "name": "Visio, Plan 1"}, asset | {"id": 3, "name": "visio, plan 1"})
 
     async with served(answer) as vendor, ITGlue(api_key="k", address=vendor.address) as itglue:
         found = await itglue.flexible_assets(33, 2, "Visio, Plan 1")

@@ -44,6 +44,7 @@ ORDER = LicenceOrder(
             seats=3,
             unit_price=Decimal("5.15"),
             commitment_id="m-1",
+            commitment_term=Term.MONTHLY,
             provisioning=(ProvisioningAnswer(key="msTenantId", values=("1111",)),),
         ),
         OrderLine(
@@ -52,6 +53,7 @@ ORDER = LicenceOrder(
             seats=5,
             unit_price=Decimal("9.10"),
             commitment_id="m-2",
+            commitment_term=Term.MONTHLY,
         ),
     ),
 )

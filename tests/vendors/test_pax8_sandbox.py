@@ -104,6 +104,7 @@ async def order(pax8: Pax8, contoso: Company) -> LicenceOrder:
                 seats=3,
                 unit_price=price.rates[0].retail,
                 commitment_id=monthly.id,
+                commitment_term=Term.MONTHLY,
                 provisioning=tuple(answer for one in questions if (answer := answered(one))),
             ),
         ),
@@ -215,9 +216,7 @@ async def test_what_pax8_lacks_is_told_in_its_words(pax8: Pax8, order: LicenceOr
         assert raised.value.message
 
 
-async def test_an_end_is_booked_and_read_back(
-    sandbox: SandboxAddress, pax8: Pax8, order: LicenceOrder
-) -> None:
+async def test_an_end_is_booked_and_read_back(sandbox: SandboxAddress, pax8: Pax8, order: LicenceOrder) -> None:
     """The end of the commitment is booked, the licences stay until then, nothing ends at once."""
     sandbox.control("POST", "pax8/provisioning", {"mode": "instant"})
     try:

@@ -45,9 +45,7 @@ def test_a_day_is_the_day_that_is_written(given: object) -> None:
 
 def test_truths_and_numbers_are_read_as_docusign_writes_them() -> None:
     """Strings and real values mean the same."""
-    assert [lenient_bool(one) for one in ("true", "True", True, "false", "", None)] == [True] * 3 + [
-        False
-    ] * 3
+    assert [lenient_bool(one) for one in ("true", "True", True, "false", "", None)] == [True] * 3 + [False] * 3
     assert [text({"a": one}, "a") for one in (True, 3, None, "x")] == ["true", "3", "", "x"]
     assert text({}, "a") == ""
 
