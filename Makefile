@@ -42,7 +42,8 @@ test: lint system-packages ## linters, types, and every test but the long ones (
 	$(RUN)/python -m pytest -m "not soak" -n $(WORKERS) --dist loadfile $(ARGS)
 
 quick: lint ## the tests that need neither PostgreSQL nor a browser nor a running stack
-	$(RUN)/python -m pytest -m "not soak and not browser and not stack" -n $(WORKERS) --dist loadfile $(ARGS)
+	$(RUN)/python -m pytest -m "not soak and not browser" --ignore tests/e2e \
+	    --ignore tests/deployments/test_stack.py -n $(WORKERS) --dist loadfile $(ARGS)
 
 soak: $(READY) system-packages ## the long tests: hundreds of runs, kills and races
 	$(RUN)/python -m pytest -m soak --timeout 3600 $(ARGS)
@@ -57,8 +58,8 @@ format: $(READY) ## let ruff lay out the code
 	$(RUN)/ruff format .
 	$(RUN)/ruff check --fix .
 
-lock: $(READY) ## work out requirements.lock anew from pyproject.toml
-	@.ci/lock $(RUN)/python
+lock: ## work out requirements.lock anew from pyproject.toml (ARGS=--upgrade takes the newest of everything)
+	@.ci/lock $(PYTHON) $(ARGS)
 
 system-packages: ## the Debian packages that tests need: PostgreSQL, Chromium and its driver
 	@.ci/system-packages

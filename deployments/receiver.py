@@ -34,7 +34,6 @@ MAX_CONNECTIONS = 100
 
 DECIDING = frozenset(
     {
-        "envelope-sent",
         "envelope-completed",
         "envelope-declined",
         "envelope-voided",
@@ -133,7 +132,9 @@ class Receiver:
         except NotAccepted as refused:
             self.counted[refused.reason] += 1
             log.warning("DocuSign webhook answered with %s: %s", refused.status, refused.reason)
-            return JSONResponse({"refused": refused.reason}, status_code=refused.status)
+            # Closed, so that a sender who has not finished yet isn't listened to any longer.
+            answer = {"refused": refused.reason}
+            return JSONResponse(answer, status_code=refused.status, headers={"Connection": "close"})
         self.counted[outcome] += 1
         return JSONResponse({"outcome": outcome})
 

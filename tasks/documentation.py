@@ -36,7 +36,7 @@ async def document_licence(request: CheckedRequest, licence: Licence, envelope_i
             "seats": licence.seats,
             "subscription": licence.subscription_id,
             "renewal": settings.calendar.term_end(licence.renews).isoformat() if licence.renews else None,
-            "term": request.term.value,
+            "term": settings.asset_fields.terms.get(request.term.value, request.term.value),
             "agreement": f"{settings.docusign_url}/documents/details/{envelope_id}",
             "ticket": f"{request.ticket_number} {ticket_link(settings.autotask_url, request.ticket_id)}",
             "users": "\n".join(request.licence_users) or None,

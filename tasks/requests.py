@@ -9,12 +9,15 @@ from rules.people import Person
 from rules.refusal import Problem, Refused, refuse
 from rules.request import AskedRequest, CheckedLine, CheckedRequest, Customer, LaunchForm, read_form
 from tasks import catalogue
+from tasks.agreements import check_given_envelope
 from tasks.case import Case
 from tasks.contacts import authorised_contacts, check_signer
 from tasks.office import office
 from tasks.runs import is_gone, runs_tagged
 from tasks.tenant import find_tenant
 from vendors.autotask import Company, Resource, Ticket
+from vendors.errors import NotFound
+from vendors.errors import Refused as VendorRefused
 from vendors.pax8 import Company as Pax8Company
 
 REQUEST = "checked-request"
@@ -34,6 +37,8 @@ async def check_request(case: Case, form: LaunchForm) -> CheckedRequest:
     await announce(case, form)
     await adopt_orphan(case, form.envelope.strip())
     checked = await look_everything_up(case, asked)
+    if checked.given_envelope and not checked.pricing_first:
+        await check_given_envelope(checked, checked.terms)
     await guard_double_start(case, checked)
     return CheckedRequest.model_validate(await case.journal.put(REQUEST, checked.model_dump(mode="json")))
 
@@ -238,7 +243,15 @@ async def adopt_orphan(case: Case, envelope_id: str) -> None:
     """
     if not envelope_id:
         return
-    fields = (await office().docusign.envelope(envelope_id)).custom_fields
+    try:
+        fields = (await office().docusign.envelope(envelope_id)).custom_fields
+    except (NotFound, VendorRefused) as unknown:
+        raise refuse(
+            "envelope",
+            "N4",
+            f"DocuSign gives no envelope '{envelope_id}': {unknown.message}",
+            "Copy the id from the envelope's page in DocuSign, or leave the field empty.",
+        ) from None
     reference, run_id = fields.get(REFERENCE_FIELD), fields.get(RUN_FIELD)
     if reference and run_id and run_id != str(case.run_id) and await is_gone(run_id):
         await case.adopt_reference(reference)

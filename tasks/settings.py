@@ -96,6 +96,10 @@ class CountersignSettings(Block):
         ),
         description="Which trait of it holds what, one a line: ours = name-key.",
     )
+    application_terms: str = Field(
+        default="Monthly = Monthly\n1-Year = Annual",
+        description="How IT Glue's drop-down calls each term, one a line: our term = its choice (P11).",
+    )
     tenant_type: str = Field(default="Microsoft tenant", description="IT Glue type that holds the tenant id.")
     tenant_trait: str = Field(default="tenant-id", description="Its name-key for the tenant id.")
 
@@ -181,6 +185,7 @@ class CountersignSettings(Block):
             asset_fields=AssetFields(
                 application_type=self.application_type,
                 traits=_pairs("application_traits", self.application_traits),
+                terms=_pairs("application_terms", self.application_terms),
                 tenant_type=self.tenant_type,
                 tenant_id=self.tenant_trait,
             ),

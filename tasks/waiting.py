@@ -85,7 +85,7 @@ async def wait_for(case: Case, wait: Wait, look: Look = nothing_to_see) -> Event
         if event is not None:
             return event_from(await case.journal.put(settled_key, event_to(event)))
 
-    hinted = bool(answers) and answers[-1].get("decided_by", "").startswith("DocuSign")
+    hinted = bool(answers) and answers[-1].get("decided_by", "").casefold().startswith("docusign")
     seen = await look(hinted)
     if seen is not None:
         return event_from(await case.journal.put(settled_key, event_to(seen)))

@@ -1,6 +1,10 @@
 """One Prefect server and one sandbox for all procedure tests; the sandbox's world is new for each test."""
 
+import functools
 import os
+import shutil
+import ssl
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,10 +13,18 @@ import pytest
 import pytest_asyncio
 from prefect import Flow
 from prefect.client.orchestration import get_client
-
 from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
 
+from deployments.postgres import local_postgres
 from tests.procedures.harness import Bench, Sandbox, free_port, process, python
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_tls_context() -> Iterator[None]:
+    """Nothing here speaks TLS, but each HTTP client loads all root certificates: done once, for speed."""
+    kept, ssl.create_default_context = ssl.create_default_context, functools.cache(ssl.create_default_context)
+    yield
+    ssl.create_default_context = kept
 
 
 @pytest.fixture(scope="session")
@@ -21,17 +33,27 @@ def prefect_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def prefect_api(prefect_home: Path) -> Iterator[str]:
-    """A real server on SQLite."""
+def open_directory() -> Iterator[Path]:
+    """A directory that PostgreSQL's unprivileged user may enter; pytest's own are closed to others."""
+    directory = Path(tempfile.mkdtemp(prefix="countersign-tests-"))
+    directory.chmod(0o755)
+    yield directory
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def prefect_api(prefect_home: Path, open_directory: Path) -> Iterator[str]:
+    """A real server on a real PostgreSQL: SQLite is locked as soon as the machine is busy."""
     port = free_port()
     url = f"http://127.0.0.1:{port}/api"
-    with process(
+    with local_postgres(open_directory / "data", prefect_home / "postgres.log") as database, process(
         python("-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)),
         f"{url}/health",
         prefect_home / "server.log",
         PREFECT_HOME=str(prefect_home),
         PREFECT_SERVER_ANALYTICS_ENABLED="false",
         PREFECT_LOGGING_LEVEL="WARNING",
+        PREFECT_SERVER_DATABASE_CONNECTION_URL=database,
     ):
         yield url
 
@@ -84,4 +106,17 @@ async def deployments(prefect_settings: None, sandbox_url: str) -> dict[str, Any
 async def bench(deployments: dict[str, Any], sandbox_url: str) -> AsyncIterator[Bench]:
     sandbox = Sandbox(sandbox_url)
     sandbox.reset()
-    yield Bench(all_flows(), deployments, sandbox)
+    bench = Bench(all_flows(), deployments, sandbox)
+    yield bench
+    await bench.forget_all()
+
+
+@pytest_asyncio.fixture
+async def no_settling(deployments: dict[str, Any]) -> AsyncIterator[None]:
+    """A person may answer at once that no order is in the portal."""
+    from tasks.settings import CountersignSettings
+
+    kept = await CountersignSettings.aload("main")
+    await kept.model_copy(update={"order_settle_seconds": 0.0}).asave("main", overwrite=True)
+    yield
+    await kept.asave("main", overwrite=True)

@@ -5,6 +5,7 @@ suspends. States, journal, results and HTTP are real; only the worker's process 
 """
 
 import asyncio
+import json
 import os
 import re
 import signal
@@ -14,7 +15,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -22,6 +23,7 @@ from uuid import UUID
 import httpx
 from prefect import Flow
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import ArtifactFilter, FlowFilter, FlowRunFilter
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.exceptions import Abort, Pause
 from prefect.flow_engine import run_flow_async
@@ -90,10 +92,24 @@ class Sandbox:
         return [one for one in self.ledger() for effect in effects_of(one) if effect == name]
 
     def records(self, kind: str) -> list[dict[str, Any]]:
-        return list(self.get(f"records/{kind}"))
+        return list(self.get(f"records/{kind}")["records"].values())
+
+    def change(self, kind: str, key: str | int, **fields: Any) -> None:
+        """Change fields of one record behind the vendors' backs."""
+        self.http.patch(f"records/{kind}/{key}", json=fields).raise_for_status()
 
     def advance(self, **by: float) -> None:
         self.post("clock", {f"advance_{unit}": amount for unit, amount in by.items()})
+
+    def now(self) -> datetime:
+        return datetime.fromisoformat(self.get("clock")["now"])
+
+    def today(self) -> date:
+        """The day in the MSP's zone."""
+        return datetime.fromisoformat(self.get("clock")["local"]).date()
+
+    def set_clock(self, moment: datetime) -> None:
+        self.post("clock", {"now": moment.isoformat()})
 
 
 def effects_of(entry: dict[str, Any]) -> list[str]:
@@ -125,11 +141,16 @@ class Bench:
         """Play one segment, as a worker would: Pending, then the flow until it ends or suspends."""
         async with get_client() as client:
             await client.set_flow_run_state(run_id, Pending(), force=True)
+        await self.run_once(run_id)
+        return await self.state(run_id)
+
+    async def run_once(self, run_id: UUID) -> None:
+        """Call the run's flow once, whatever comes of it."""
+        async with get_client() as client:
             run = await client.read_flow_run(run_id)
             flow = self.flows[(await client.read_flow(run.flow_id)).name]
         with suppress(Pause, Abort, asyncio.CancelledError):
             await run_flow_async(flow, flow_run=run, parameters=flow_parameters(flow, run), return_type="state")
-        return await self.state(run_id)
 
     async def state(self, run_id: UUID) -> State[Any]:
         async with get_client() as client:
@@ -172,9 +193,50 @@ class Bench:
     async def case_file(self, run_id: UUID) -> str:
         """The Markdown of the run's page."""
         async with get_client() as client:
-            found = await client.read_artifacts(artifact_filter=None)
-        pages = [a.data for a in found if a.flow_run_id == run_id and a.type == "markdown"]
+            of_run = ArtifactFilter.model_validate({"flow_run_id": {"any_": [run_id]}})
+            found = await client.read_artifacts(artifact_filter=of_run)
+        pages = [a.data for a in found if a.type == "markdown"]
         return str(pages[0]) if pages else ""
+
+    async def form(self, run_id: UUID) -> str:
+        """What stands above the form of a waiting run."""
+        run = await self.run(run_id)
+        assert run.state is not None
+        keys = run.state.state_details.run_input_keyset
+        assert keys is not None, f"{run.state.name} has no form"
+        async with get_client() as client:
+            return str(json.loads(await client.read_flow_run_input(run_id, keys["description"])))
+
+    async def reconcile(self) -> State[Any]:
+        """One round of the net, and what it set going, played as a worker would."""
+        run = await self.start("reconcile")
+        state = await self.play(run)
+        assert state.is_completed(), f"reconcile: {state.name}: {state.message}"
+        await self.play_all()
+        return state
+
+    async def play_all(self) -> None:
+        """Play every procedure that is due now."""
+        async with get_client() as client:
+            due = FlowRunFilter.model_validate({"state": {"type": {"any_": ["SCHEDULED"]}}})
+            runs = await client.read_flow_runs(flow_run_filter=due)
+        for run in runs:
+            if run.deployment_id != self.deployments["reconcile"]:
+                await self.play(run.id)
+
+    async def runs(self, name: str) -> list[FlowRun]:
+        """Every run of a flow, oldest first."""
+        async with get_client() as client:
+            wanted = FlowFilter.model_validate({"name": {"any_": [name]}})
+            return sorted(await client.read_flow_runs(flow_filter=wanted), key=lambda run: str(run.created))
+
+    async def forget_all(self) -> None:
+        """Delete every run, and what reconcile remembers: the next test starts on a clean server."""
+        async with get_client() as client:
+            while runs := await client.read_flow_runs():
+                await asyncio.gather(*(client.delete_flow_run(run.id) for run in runs))
+            for variable in await client.read_variables():
+                await client.delete_variable_by_name(variable.name)
 
 
 def flow_parameters(flow: Flow[..., Any], run: FlowRun) -> dict[str, Any]:

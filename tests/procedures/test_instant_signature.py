@@ -1,0 +1,78 @@
+"""A signature in the very moment in which the run suspends is never lost (decision 4)."""
+
+import asyncio
+import os
+import random
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import UUID
+
+import pytest
+import pytest_asyncio
+from prefect import flow
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import State
+from prefect.states import Completed
+
+from rules.events import Event, Signed
+from rules.people import Person
+from tasks.case import Case
+from tasks.forms import LookForm
+from tasks.office import office, open_office
+from tasks.runs import Woken, wake
+from tasks.waiting import Wait, wait_for
+from tests.procedures.harness import Bench
+
+TRIES = 1000 if os.environ.get("COUNTERSIGN_SOAK") else 100
+AT_ONCE = 4
+SIGNED: set[str] = set()
+
+
+@flow(name="one-wait", persist_result=True)
+async def one_wait(number: int) -> State[Any]:
+    """A procedure that is nothing but the wait for a signature."""
+    async with open_office():
+        case = await Case.open()
+
+        async def look(_hinted: bool) -> Event | None:
+            if str(case.run_id) in SIGNED:
+                return Signed(envelope_id=f"e-{number}", at=office().clock.now())
+            return None
+
+        who = Person(name="Ada Byte", email="ada@contoso.example")
+        event = await wait_for(case, Wait(name="signature", awaited=who, what="Sign", form=LookForm), look)
+        return Completed(message=type(event).__name__)
+
+
+@pytest_asyncio.fixture(scope="session")
+async def waiting_bench(deployments: dict[str, Any], sandbox_url: str) -> AsyncIterator[Bench]:
+    async with get_client() as client:
+        deployment = await client.create_deployment(flow_id=await client.create_flow(one_wait), name="main")
+    yield Bench({"one-wait": one_wait}, {"one-wait": deployment}, None)  # type: ignore[arg-type]
+
+
+async def one_try(bench: Bench, number: int, delay: float) -> Woken:
+    """Start, sign after `delay` seconds, wake as the receiver does, and play what is due."""
+    run: UUID = await bench.start("one-wait", number=number)
+    first = asyncio.create_task(bench.segment(run))
+
+    async def webhook() -> Woken:
+        await asyncio.sleep(delay)
+        SIGNED.add(str(run))
+        return await wake(run, "DocuSign", "envelope-completed")
+
+    _, woken = await asyncio.gather(first, webhook())
+    state = await bench.play(run)
+    assert state.is_completed(), f"signed after {delay:.3f} s and {woken.value}: {state.name}"
+    assert state.message == "Signed"
+    return woken
+
+
+@pytest.mark.timeout(1800)
+async def test_a_signature_in_the_very_moment_of_suspending_is_never_lost(waiting_bench: Bench) -> None:
+    """A hundred runs, each signed at another instant of its first segment: every one goes on, with no net below."""
+    woken: list[Woken] = []
+    for first in range(0, TRIES, AT_ONCE):
+        tries = range(first, min(first + AT_ONCE, TRIES))
+        woken += await asyncio.gather(*(one_try(waiting_bench, n, random.uniform(0, 2.0)) for n in tries))
+    assert woken.count(Woken.WOKEN) > TRIES // 10, "the instants must hit the suspension"
