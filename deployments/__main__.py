@@ -62,9 +62,7 @@ def check() -> int:
             file=sys.stderr,
         )
         return 1
-    return subprocess.run(
-        [sys.executable, "-m", "deployments.check"], env=environment, check=False
-    ).returncode
+    return subprocess.run([sys.executable, "-m", "deployments.check"], env=environment, check=False).returncode
 
 
 def main() -> int:

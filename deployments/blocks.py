@@ -48,9 +48,7 @@ async def saved(kind: type[Block]) -> dict[str, Any] | None:
     """The values saved under the name `main`, secrets readable, of fields that still exist; None: never saved."""
     async with get_client() as client:
         try:
-            document = await client.read_block_document_by_name(
-                BLOCK, kind.get_block_type_slug(), include_secrets=True
-            )
+            document = await client.read_block_document_by_name(BLOCK, kind.get_block_type_slug(), include_secrets=True)
         except ObjectNotFound:
             return None
     return {name: value for name, value in document.data.items() if name in kind.model_fields}
@@ -60,9 +58,7 @@ async def load(kind: type[Kind]) -> Kind:
     """The block that is saved as `main`; raises `BadSetup` when there is none, or it can't be used."""
     values = await saved(kind)
     if values is None:
-        raise BadSetup(
-            f"{title(kind)}: not filled in yet: Prefect UI, Blocks, or `make setup` with its variables"
-        )
+        raise BadSetup(f"{title(kind)}: not filled in yet: Prefect UI, Blocks, or `make setup` with its variables")
     return built(kind, values)
 
 

@@ -27,9 +27,7 @@ async def check_block(block: Block) -> str:
     try:
         if isinstance(block, CountersignSettings):
             settings = block.read()
-            return (
-                f"can be read: {settings.msp_name}, {len(settings.product_map.products)} products in the map"
-            )
+            return f"can be read: {settings.msp_name}, {len(settings.product_map.products)} products in the map"
         works: str = await block.check()  # type: ignore[attr-defined] # all six have it, Prefect's class hasn't
         return works
     except (VendorError, ValueError) as wrong:

@@ -42,25 +42,17 @@ class ClockFollower:
     def _offset(self, http: httpx.Client) -> float | None:
         """Seconds by which the sandbox is ahead of real time; None while it is down."""
         try:
-            return float(
-                http.get(f"{self._sandbox_url}/_sandbox/clock").raise_for_status().json()["offset_seconds"]
-            )
+            return float(http.get(f"{self._sandbox_url}/_sandbox/clock").raise_for_status().json()["offset_seconds"])
         except httpx.HTTPError:
             return None
 
     def _reconcile(self, http: httpx.Client, offset: float) -> bool:
         """Whether a run was started; tried again at the next look if not."""
         try:
-            deployment = (
-                http.get(f"{self._prefect_api}/deployments/name/{RECONCILE}").raise_for_status().json()
-            )
-            http.post(
-                f"{self._prefect_api}/deployments/{deployment['id']}/create_flow_run", json={}
-            ).raise_for_status()
+            deployment = http.get(f"{self._prefect_api}/deployments/name/{RECONCILE}").raise_for_status().json()
+            http.post(f"{self._prefect_api}/deployments/{deployment['id']}/create_flow_run", json={}).raise_for_status()
         except httpx.HTTPError as error:
             self._say(f"The sandbox's clock was moved, but {RECONCILE} could not be started: {error}")
             return False
-        self._say(
-            f"The sandbox's clock was moved ({offset / 3600:+.1f} h from real time): {RECONCILE} is started."
-        )
+        self._say(f"The sandbox's clock was moved ({offset / 3600:+.1f} h from real time): {RECONCILE} is started.")
         return True

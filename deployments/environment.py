@@ -76,9 +76,7 @@ def database_url_from_shell() -> str | None:
     `postgresql://…` is completed to the driver that Prefect needs; the bare word `postgresql` stands for a
     server of the stack's own (`deployments/postgres.py`).
     """
-    chosen = os.environ.get("COUNTERSIGN_DATABASE_URL") or os.environ.get(
-        "PREFECT_SERVER_DATABASE_CONNECTION_URL"
-    )
+    chosen = os.environ.get("COUNTERSIGN_DATABASE_URL") or os.environ.get("PREFECT_SERVER_DATABASE_CONNECTION_URL")
     if not chosen or chosen == "sqlite":
         return None
     for scheme in ("postgresql://", "postgres://"):

@@ -34,9 +34,7 @@ def find_binaries() -> Path:
     for candidate in candidates:
         if (candidate / "initdb").exists() and (candidate / "postgres").exists():
             return candidate
-    raise NoPostgres(
-        "No PostgreSQL server here. On Debian: apt-get install postgresql; or leave it at SQLite."
-    )
+    raise NoPostgres("No PostgreSQL server here. On Debian: apt-get install postgresql; or leave it at SQLite.")
 
 
 @contextmanager

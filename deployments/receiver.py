@@ -85,9 +85,7 @@ class Secrets:
         """Read the keys; raises `NoSecrets` when there is none."""
         keys = await self._load()
         if not keys:
-            raise NoSecrets(
-                "The DocuSign block has no HMAC key: copy one from DocuSign's Connect settings into it."
-            )
+            raise NoSecrets("The DocuSign block has no HMAC key: copy one from DocuSign's Connect settings into it.")
         self._keys = keys
         self._loaded_at = self._clock()
 

@@ -101,8 +101,7 @@ def settings(told: Told, sandbox_url: str, ui_url: str) -> dict[str, Any]:
         "order_settle_seconds": 20,
         "provisioning_poll_seconds": 30,
         "product_map": "\n".join(
-            f"{mapped['our_name']} | {mapped['our_name']} | {mapped['product_id']}"
-            for mapped in told["product_map"]
+            f"{mapped['our_name']} | {mapped['our_name']} | {mapped['product_id']}" for mapped in told["product_map"]
         ),
         "provisioning_answers": PROVISIONING_ANSWERS.format(partner_location_id=msp["partner_location_id"]),
         "template_monthly": docusign["templates"]["Monthly"],

@@ -96,12 +96,8 @@ async def set_up(sandbox_url: str | None, webhook: str) -> None:
 def main() -> None:
     """Ends with 1, and a line that says why, when something is wrong."""
     parser = argparse.ArgumentParser(prog="deployments.setup", description=__doc__)
-    parser.add_argument(
-        "--sandbox", metavar="URL", help="wait for the sandbox there, and fill the blocks from it"
-    )
-    parser.add_argument(
-        "--webhook", metavar="URL", default="", help="where the sandbox's DocuSign reports to"
-    )
+    parser.add_argument("--sandbox", metavar="URL", help="wait for the sandbox there, and fill the blocks from it")
+    parser.add_argument("--webhook", metavar="URL", default="", help="where the sandbox's DocuSign reports to")
     chosen = parser.parse_args()
     if chosen.sandbox:
         until_answers(f"{chosen.sandbox}/_sandbox/clock")

@@ -237,9 +237,7 @@ class LocalStack:
 
     # Processes
 
-    def _launch(
-        self, name: str, module: str, *arguments: str, environment: Mapping[str, str] | None = None
-    ) -> None:
+    def _launch(self, name: str, module: str, *arguments: str, environment: Mapping[str, str] | None = None) -> None:
         self._children[name] = Child(
             name,
             [sys.executable, "-m", module, *arguments],

@@ -39,6 +39,7 @@ from tasks.forms import (
     SignedSeatsForm,
     TermForm,
 )
+from tasks.journal import as_key
 from tasks.letters import Letter
 from tasks.mail import send_letter
 from tasks.office import office
@@ -108,6 +109,8 @@ async def confirm_prices(case: Case) -> None:
     async def available(event: Event) -> None:
         if isinstance(event, TermChosen):
             await term_available(case.request, event.term)
+            if not (annual if event.term is Term.ANNUAL else monthly):
+                raise AnswerAgain(f"term: pricing has confirmed no prices for the {event.term.value} term.")
 
     chosen = await wait_for(
         case,
@@ -133,7 +136,8 @@ async def confirm_prices(case: Case) -> None:
         await end_without_order(case, chosen, None)
         return
     billing = request.billing if chosen.term is Term.ANNUAL else Billing.MONTHLY
-    prices = annual if chosen.term is Term.ANNUAL else monthly
+    per_month = annual if chosen.term is Term.ANNUAL else monthly
+    prices = {product: price * billing.months for product, price in per_month.items()}
     changed = request.model_copy(
         update={"term": chosen.term, "billing": billing, "annual_reason": chosen.why or request.annual_reason}
     )
@@ -170,7 +174,8 @@ def price_facts(monthly: dict[str, Decimal], annual: dict[str, Decimal], currenc
     facts = []
     for name, prices in (("monthly term", monthly), ("annual term", annual)):
         facts += [
-            (f"{product}, {name}", f"{price_text(price)} {currency} per seat") for product, price in prices.items()
+            (f"{product}, {name}", f"{price_text(price)} {currency} per seat and month")
+            for product, price in prices.items()
         ]
     return tuple(facts)
 
@@ -223,7 +228,10 @@ async def draft(case: Case) -> DraftedEnvelope:
     request, settings = case.request, office().settings
     if request.given_envelope:
         if case.journal.get("given-envelope-checked") is None:
-            await agreements.check_given_envelope(request, request.terms)
+            try:
+                await agreements.check_given_envelope(request, request.terms)
+            except Refused as wrong:
+                await end(case, None, "Refused", str(wrong.problems[0]), by="DocuSign")
             await case.journal.put("given-envelope-checked", True)
         envelope = await agreements.adopt_envelope(request)
     else:
@@ -239,7 +247,8 @@ async def draft(case: Case) -> DraftedEnvelope:
 async def release(case: Case, envelope: DraftedEnvelope) -> None:
     """N4: contracts releases, corrects or refuses the draft (setting: it goes out directly)."""
     settings = office().settings
-    if settings.release is Release.DIRECT or await agreements.is_out(envelope.envelope_id):
+    asked_already = case.journal.get("since-release-1") is not None  # then its corrections are gone through again
+    if not asked_already and (settings.release is Release.DIRECT or await agreements.is_out(envelope.envelope_id)):
         return
     on_draft: tuple[str, ...] = ()
     for round_ in range(1, 100):
@@ -395,13 +404,13 @@ async def what_was_signed(case: Case, envelope: DraftedEnvelope) -> tuple[Signer
         by = await accept(
             case,
             envelope,
-            f"signer-{signer}",
+            f"signer-{as_key(signer)}",
             office().settings.contracts,
             f"Decide whether {signer} may sign for {case.request.customer.name}",
             f"{signer} signed the agreement, but is not an authorised contact with the right to sign (or not for "
             f"this much). Accept only after asking the customer.",
         )
-        at = await case.journal.put(f"accepted-signer-{signer}", case.now().isoformat())
+        at = await case.journal.put(f"accepted-signer-{as_key(signer)}", case.now().isoformat())
         decisions.append(SignerDecision(signer=signer, by=by, at=at))
     return tuple(decisions)
 

@@ -1,7 +1,7 @@
 """The purchase's legs, shared by the flows: order, billing, provisioning, documentation, filing, telling (P)."""
 
 import asyncio
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from flows.agreement import accept, end, end_without_order
 from rules.agreement import price_text
@@ -19,7 +19,7 @@ from tasks.forms import AcceptForm, AnswerAgain, LookForm, ProvisioningForm, Unc
 from tasks.letters import Letter
 from tasks.licences import AuthorityUsed, Licence, PlacedOrder, UnclearOrder
 from tasks.mail import file_order_confirmations, send_letter
-from tasks.net import HAS_END, MAIL_AWAITED
+from tasks.net import AGREED_END, HAS_END, MAIL_AWAITED
 from tasks.office import office
 from tasks.provisioning import remember_licences
 from tasks.schedule import END_SUBSCRIPTION, book
@@ -316,7 +316,7 @@ def billing_facts(case: Case, placed: PlacedOrder, found: tuple[Licence, ...]) -
             ("Product", f"{licence.seats} × {licence.product_name}"),
             ("Price", f"{price_text(prices[licence.product_name])} {request.currency} per seat"),
             ("Term", f"{request.term.value}, billed {request.billing.value.lower()}"),
-            ("Start", calendar.day_of(licence.start).isoformat() if licence.start else "not known yet"),
+            ("Start", first_day(licence.start).isoformat() if licence.start else "not known yet"),
             ("Renews", calendar.term_end(licence.renews).isoformat() if licence.renews else "not known yet"),
             ("Subscription", licence.subscription_id or "not known yet"),
         ]
@@ -328,6 +328,11 @@ def billing_facts(case: Case, placed: PlacedOrder, found: tuple[Licence, ...]) -
         ("Agreement", case.links["Agreement in DocuSign"]),
         ("Ticket", request.ticket_number),
     )
+
+
+def first_day(start: datetime) -> date:
+    """The day a subscription starts. Pax8 gives a day as midnight UTC (pax8.md §7): in the MSP's zone it is the eve."""
+    return start.astimezone(UTC).date()
 
 
 async def tell_billing(case: Case, placed: PlacedOrder, found: tuple[Licence, ...]) -> None:
@@ -383,13 +388,14 @@ async def tell_customer(case: Case, done: tuple[Licence, ...]) -> None:
     for licence in done:
         facts.append(("Licences", f"{licence.seats} × {licence.product_name}, {request.term.value} term"))
         if licence.start and licence.renews:
-            facts.append(("Starts", calendar.day_of(licence.start).isoformat()))
+            facts.append(("Starts", first_day(licence.start).isoformat()))
             facts.append(("Renews", calendar.term_end(licence.renews).isoformat()))
     paragraphs = [
         "Your bills come from us. Billing notices inside Microsoft 365 are not used: please ignore them there."
     ]
-    if request.start and any(lic.start and calendar.day_of(lic.start) > request.start for lic in done):
-        paragraphs.insert(0, f"You had asked for {request.start}; the agreement was signed later, so it starts now.")
+    starts = max((first_day(licence.start) for licence in done if licence.start), default=None)
+    if request.start and starts and starts > request.start:
+        paragraphs.insert(0, f"You had asked for {request.start}; it starts on {starts}.")
     await send_letter(
         case.reference,
         Letter(
@@ -450,7 +456,7 @@ async def schedule_end(case: Case, envelope: DraftedEnvelope, done: tuple[Licenc
             office().clock.real(at),
             f"end-{licence.subscription_id}-{request.end.isoformat()}-1",
             parameters,
-            (tag, "agreed-end"),
+            (tag, AGREED_END, f"until:{at.isoformat()}"),
         )
         await case.record(
             f"end scheduled {licence.product_name}"[:200],

@@ -48,10 +48,11 @@ class ContactFields(Frozen):
 
 
 class AssetFields(Frozen):
-    """The IT Glue types to write: the Application type, and which trait holds what (P11)."""
+    """The IT Glue types to write: the Application type, which trait holds what, how a term is called there (P11)."""
 
     application_type: str
     traits: dict[str, str]
+    terms: dict[str, str]
     tenant_type: str
     tenant_id: str
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from sandbox.autotask_schema import Entity, Field
+from sandbox.autotask_fields import Entity, Field
 from sandbox.core import Record
 
 PAGE = 500

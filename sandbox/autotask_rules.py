@@ -7,7 +7,7 @@ from pathlib import PurePath
 from typing import Any
 
 from sandbox import autotask_schema as schema
-from sandbox.autotask_schema import Entity, Field
+from sandbox.autotask_fields import Entity, Field
 from sandbox.core import Record, World
 
 LARGEST_FILE = 6 * 1024 * 1024

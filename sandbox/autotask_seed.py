@@ -4,8 +4,8 @@ from datetime import timedelta
 from typing import Any
 
 from sandbox import autotask_schema as schema
+from sandbox.autotask_fields import Choice, Entity
 from sandbox.autotask_rules import client_time, server_time
-from sandbox.autotask_schema import Choice, Entity
 from sandbox.core import Record, World
 from sandbox.credentials import AUTOTASK_USER_NAME
 from sandbox.seed.model import Contact, Customer, Ticket

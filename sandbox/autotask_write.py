@@ -4,8 +4,8 @@ from typing import Any
 
 from sandbox import autotask_rules as rules
 from sandbox import autotask_schema as schema
+from sandbox.autotask_fields import Entity
 from sandbox.autotask_rules import Invalid, server_time
-from sandbox.autotask_schema import Entity
 from sandbox.core import Record, World
 
 Actor = tuple[int | None, int | None]

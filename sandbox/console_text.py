@@ -1,5 +1,6 @@
 """How the console writes things: times in the MSP's zone, money, and ledger effects as a sentence."""
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -42,6 +43,16 @@ def money(amount: float | Decimal) -> str:
     return f"{SEED.msp.currency} {amount:,.2f}"
 
 
+def words(label: str) -> str:
+    """A tab label as words: `BillingFrequency` → `Billing frequency`."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", label).capitalize()
+
+
+def plain(value: Any) -> Any:
+    """A trait as a person would write it."""
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else value
+
+
 def plain_product(name: str) -> str:
     """A product's name without the distributor's suffix."""
     return name.replace(" [New Commerce Experience]", "")
@@ -67,9 +78,9 @@ def sentence(context: Context, effect: Record) -> str:
             parts.append(effect[name])
     if isinstance(effect.get("to"), list):
         parts.append("to " + ", ".join(effect["to"]))
-    for name, word in (("end", "ends"), ("term_end", "term ends"), ("now", "it is")):
+    for name, word, shown in (("end", "ends", day), ("term_end", "term ends", day), ("now", "it is", when)):
         if isinstance(effect.get(name), str):
-            parts.append(f"{word} {when(effect[name])}")
+            parts.append(f"{word} {shown(effect[name])}")
     return " · ".join(parts)
 
 
@@ -77,6 +88,8 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "when": when,
     "day": day,
     "money": money,
+    "plain": plain,
     "plain_product": plain_product,
+    "words": words,
     "sentence": sentence,
 }

@@ -39,15 +39,16 @@ def home(world: World, request: Request) -> dict[str, Any]:
 
 def inbox(world: World, request: Request) -> dict[str, Any]:
     """The envelopes that reached a signer, newest first, and the chosen one as a paper."""
-    rows = [_envelope(e) for e in world.store.all("docusign.envelopes") if "sentDateTime" in e]
-    return _chosen_envelope(sorted(rows, key=_newest_first), request)
+    return _envelopes([e for e in world.store.all("docusign.envelopes") if "sentDateTime" in e], request)
 
 
 def contracts(world: World, request: Request) -> dict[str, Any]:
     """The drafts, and the chosen one with its fields to edit; the templates to make one by hand."""
-    rows = [_envelope(e) for e in world.store.all("docusign.envelopes") if "sentDateTime" not in e]
-    shown = _chosen_envelope(sorted(rows, key=_newest_first), request)
-    return shown | {"templates": world.store.all("docusign.templates"), "customers": SEED.customers}
+    drafts = [e for e in world.store.all("docusign.envelopes") if "sentDateTime" not in e]
+    return _envelopes(drafts, request) | {
+        "templates": world.store.all("docusign.templates"),
+        "customers": SEED.customers,
+    }
 
 
 def licences(world: World, request: Request) -> dict[str, Any]:
@@ -70,10 +71,11 @@ def licences(world: World, request: Request) -> dict[str, Any]:
                 "orders": [o for o in orders if o["companyId"] == company["id"]],
             }
         )
-    chosen = request.query_params.get("company")
+    newest = orders[0]["companyId"] if orders else SEED.customers[0].pax8[0].company_id
+    wanted = request.query_params.get("company", newest)
     return {
         "rows": rows,
-        "chosen": next((r for r in rows if r["company"]["id"] == chosen), rows[0] if rows else None),
+        "chosen": next((r for r in rows if r["company"]["id"] == wanted), None),
         "products": products,
         "provisioning": world.setting("pax8.provisioning"),
         "unknown_customers": [c for c in SEED.customers if not c.pax8],
@@ -88,7 +90,7 @@ def tickets(world: World, request: Request) -> dict[str, Any]:
     labels = {choice.value: choice.label for choice in autotask.STATUS}
     rows = sorted(
         world.store.all(autotask.TICKETS.kind),
-        key=lambda t: (t["status"] != autotask.COMPLETE, str(t["lastActivityDate"] or t["createDate"])),
+        key=lambda t: (t["status"] != autotask.COMPLETE, str(t["lastActivityDate"])[:16], t["ticketNumber"]),
         reverse=True,
     )
     wanted = request.query_params.get("ticket")
@@ -199,14 +201,16 @@ def _of_organisation(world: World, kind: str, chosen: Record | None) -> list[Rec
     return [r for r in world.store.all(kind) if chosen and r["organization-id"] == chosen["id"]]
 
 
-def _newest_first(row: dict[str, Any]) -> int:
-    return -int(row["envelope"]["number"])
-
-
-def _chosen_envelope(rows: list[dict[str, Any]], request: Request) -> dict[str, Any]:
+def _envelopes(found: list[Record], request: Request) -> dict[str, Any]:
+    """The newest envelopes as rows, and the chosen one, which may be an older one."""
+    newest = sorted(found, key=lambda e: int(e["number"]), reverse=True)
     wanted = request.query_params.get("envelope")
-    chosen = next((row for row in rows if row["envelope"]["envelopeId"] == wanted), None)
-    return {"rows": rows[:_NEWEST], "chosen": chosen or (rows[0] if rows else None), "total": len(rows)}
+    chosen = next((e for e in newest if e["envelopeId"] == wanted), newest[0] if newest else None)
+    return {
+        "rows": [_envelope(e) for e in newest[:_NEWEST]],
+        "chosen": _envelope(chosen) if chosen else None,
+        "total": len(newest),
+    }
 
 
 def _envelope(envelope: Record) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from sandbox import credentials
-from sandbox.control_mails import delivered, mails
+from sandbox.control_mails import delivered, mails, moved
 from sandbox.core import Record, World, json_body, unknown_names
 from sandbox.world import SEED
 
@@ -53,6 +53,7 @@ def routes(owner: Owner) -> list[BaseRoute]:
         ("DELETE", "/records/{kind}/{key:path}", lever.delete_record),
         ("GET", "/mails", lever.mails),
         ("POST", "/mails", lever.deliver_mail),
+        ("POST", "/mails/{message:path}/move", lever.move_mail),
         ("POST", "/reset", lever.reset),
     ]
     unknown = Route("/{rest:path}", lever.unknown, methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
@@ -190,6 +191,12 @@ class _Levers:
         except (TypeError, KeyError) as wrong:
             raise Wrong(str(wrong)) from wrong
         return JSONResponse({"id": key}, status_code=201)
+
+    async def move_mail(self, request: Request) -> Response:
+        """A person files a mail in another folder (`folder`: its id or its path)."""
+        body = await _object(request, ("folder",))
+        moved(self.world, request.path_params["message"], str(body.get("folder")))
+        return JSONResponse({"id": request.path_params["message"]})
 
     async def reset(self, request: Request) -> Response:
         """Back to the freshly seeded world."""

@@ -3,12 +3,14 @@
 from typing import Any
 
 from sandbox.core import IncomingMail, Record, World
-from sandbox.graph_folders import MESSAGES, folder_path
-from sandbox.graph_messages import as_html
+from sandbox.graph_folders import FOLDERS, MESSAGES, folder_path
+from sandbox.graph_messages import as_html, keep, key_facts, note_change, renew_ordinary_id
 from sandbox.world import SEED
 
 _FIELDS = (
     "attachments",
+    "body",
+    "conversation",
     "delay",
     "from",
     "headers",
@@ -31,8 +33,8 @@ def mails(world: World) -> list[Record]:
 def delivered(world: World, given: Any) -> str:
     """Delivers the mail that a control request describes; TypeError says what it lacks.
 
-    `{"from", "subject", "text" or "html", "to", "sender_name", "in_reply_to" (Internet message id), "headers",
-    "attachments", "delay" (sandbox seconds), "times" (the same mail again)}`.
+    `{"from", "subject", "body" (plain text; or "html"), "to", "sender_name", "in_reply_to" (Internet message id) or
+    "conversation" (its id), "headers", "attachments", "delay" (sandbox seconds), "times" (the same mail again)}`.
     """
     if not isinstance(given, dict) or not given.get("from") or "subject" not in given:
         raise TypeError("a mail needs at least from and subject")
@@ -45,9 +47,9 @@ def delivered(world: World, given: Any) -> str:
         sender_name=str(given.get("sender_name", "")),
         to=tuple([to] if isinstance(to, str) else to),
         subject=str(given["subject"]),
-        text=str(given.get("text", "")),
+        text=str(given.get("body", given.get("text", ""))),
         html=str(given.get("html", "")),
-        in_reply_to=given.get("in_reply_to"),
+        in_reply_to=given.get("in_reply_to") or _newest_of(world, given.get("conversation")),
         headers=dict(given.get("headers", {})),
         attachments=tuple(given.get("attachments", [])),
         after_seconds=float(given.get("delay") or 0),
@@ -56,6 +58,28 @@ def delivered(world: World, given: Any) -> str:
     for _ in range(int(given.get("times", 1))):
         key = world.deliver_mail(mail)
     return key
+
+
+def _newest_of(world: World, conversation: str | None) -> str | None:
+    """The Internet message id of the newest mail of a conversation."""
+    if not conversation:
+        return None
+    told = [m for m in mails(world) if m["conversation_id"] == conversation]
+    return str(told[-1]["internet_message_id"]) if told else None
+
+
+def moved(world: World, message_id: str, folder: str) -> None:
+    """A person files a mail in Outlook; `folder` is an id or a path. ValueError if either doesn't exist."""
+    message = world.store.get(MESSAGES, message_id)
+    targets = [f for key, f in world.store.items(FOLDERS) if folder in (key, folder_path(world, key))]
+    if message is None or not targets:
+        raise ValueError("no such mail or folder")
+    changed = {**message, "parentFolderId": targets[0]["id"]}
+    renew_ordinary_id(world, changed)
+    note_change(world, message["parentFolderId"], message_id, removed=True)
+    keep(world, changed)
+    path = folder_path(world, targets[0]["id"])
+    world.effect("message moved", vendor="graph", folder=path, **key_facts(changed))
 
 
 def _shown(world: World, message: Record) -> Record:

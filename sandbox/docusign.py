@@ -44,6 +44,7 @@ def routes(world: World) -> list[BaseRoute]:
         ("GET", f"{_ENVELOPE}/recipients", envelopes.recipients, ("include_tabs",)),
         ("GET", f"{_ENVELOPE}/recipients/{{recipient}}/tabs", parts.tabs, ()),
         ("PUT", f"{_ENVELOPE}/recipients/{{recipient}}/tabs", parts.put_tabs, ()),
+        ("GET", f"{_ENVELOPE}/templates", parts.templates, ()),
         ("GET", f"{_ENVELOPE}/custom_fields", parts.custom_fields, ()),
         ("POST", f"{_ENVELOPE}/custom_fields", parts.add_custom_fields, ()),
         ("PUT", f"{_ENVELOPE}/custom_fields", parts.change_custom_fields, ()),

@@ -1,5 +1,6 @@
 """DocuSign's OAuth host and the guard of its REST paths: JWT grant, userinfo, tokens, limits."""
 
+from collections import deque
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
@@ -136,24 +137,31 @@ def _check(world: World, request: Request, known: tuple[str, ...]) -> None:
 def _ration(world: World, request: Request) -> None:
     """Counts the call against the account's burst limit (if enforced) and the envelope's own limits (400)."""
     now = world.now().timestamp()
-    counted: dict[str, list[float]] = world.memory.setdefault("docusign.calls", {})
-    account = counted.setdefault("account", [])
-    account[:] = [at for at in account if 0 <= now - at < 30] + [now]
-    if len(account) > 200 and world.setting("docusign.limits") == "enforced":
+    counted: dict[str, deque[float]] = world.memory.setdefault("docusign.calls", {})
+    account = _one_more(counted.setdefault("account", deque()), now, 30)
+    if account > 200 and world.setting("docusign.limits") == "enforced":
         raise Refusal(error(429, "BURST_APIINVOCATION_LIMIT_EXCEEDED", "More than 200 calls in 30 seconds."))
     envelope = request.path_params.get("envelope")
     if envelope is None:
         return
     reading = request.method == "GET"
-    calls = counted.setdefault(f"{envelope} {'read' if reading else 'write'}", [])
-    calls[:] = [at for at in calls if 0 <= now - at < world.setting("docusign.polling_seconds")] + [now]
-    if len(calls) > world.setting("docusign.polling_limit"):
+    kind = f"{envelope} {'read' if reading else 'write'}"
+    window = float(world.setting("docusign.polling_seconds"))
+    if _one_more(counted.setdefault(kind, deque()), now, window) > world.setting("docusign.polling_limit"):
         code = (
             "Burst_Envelope_Polling_Limit_Exceeded"
             if reading
             else "Burst_APIInvocation_Envelope_Limit_Exceeded"
         )
         raise Refusal(error(400, code, "The burst limit of calls for this envelope has been exceeded."))
+
+
+def _one_more(calls: deque[float], now: float, window: float) -> int:
+    """How many calls lie in the sliding window, this one included; a clock set back empties it."""
+    while calls and not 0 <= now - calls[0] < window:
+        calls.popleft()
+    calls.append(now)
+    return len(calls)
 
 
 def _with_limits(world: World, response: Response) -> Response:

@@ -138,6 +138,8 @@ async def _send(world: World, client: httpx.AsyncClient, delivery: Record) -> No
         answer = str((await client.post(delivery["url"], content=raw, headers=headers)).status_code)
     except httpx.HTTPError as failure:
         answer = type(failure).__name__
+    if world.store.get("docusign.deliveries", delivery["id"]) is None:
+        return  # the world was reset meanwhile
     delivery["tries"] += 1
     delivery["answers"].append(answer)
     if answer.startswith("2"):

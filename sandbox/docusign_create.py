@@ -178,6 +178,7 @@ def _signer(role: Record, given: Record) -> Record:
     order = text(given, "routingOrder", where) or str(role["routingOrder"])
     if not order.isdigit():
         raise refuse("INVALID_REQUEST_PARAMETER", f"{where}: routingOrder must be a whole number.")
+    tab_ids = new_id()
     signer: Record = {
         "recipientId": str(role["recipientId"]),
         "recipientIdGuid": new_id(),
@@ -189,7 +190,7 @@ def _signer(role: Record, given: Record) -> Record:
         "signTabId": new_id(),
         "tabs": [
             {
-                "tabId": new_id(),
+                "tabId": f"{tab_ids[:-2]}{number:02x}",
                 "tabLabel": label,
                 "name": label,
                 "value": "",
@@ -198,7 +199,7 @@ def _signer(role: Record, given: Record) -> Record:
                 "documentId": "1",
                 "pageNumber": "1",
             }
-            for label in role["labels"]
+            for number, label in enumerate(role["labels"])
         ],
     }
     fill_tabs(signer, given.get("tabs", {}))

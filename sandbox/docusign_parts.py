@@ -47,6 +47,12 @@ class Parts:
         docusign_life.edited(self.world, envelope, tabs={tab["tabLabel"]: tab["value"] for tab in changed})
         return JSONResponse({"textTabs": changed})
 
+    async def templates(self, request: Request) -> Response:
+        """The templates that the envelope was made from."""
+        kept = self.world.store.get("docusign.templates", found(self.world, request)["templateId"])
+        named = [{"templateId": kept["templateId"], "name": kept["name"]}] if kept is not None else []
+        return JSONResponse({"templates": named})
+
     async def custom_fields(self, request: Request) -> Response:
         """The envelope's custom fields."""
         return JSONResponse(custom_fields_json(found(self.world, request)))

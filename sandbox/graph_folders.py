@@ -106,6 +106,12 @@ def list_folders(world: World, request: Request, parent_id: str) -> Response:
     return collection(shown, context="$metadata#mailFolders", next_link=more)
 
 
+def show_folder(world: World, request: Request, folder: Record) -> Response:
+    """One folder."""
+    names = Parameters(request, ("$select",)).names("$select")
+    return JSONResponse(selected(shown_folder(world, folder), names, PROPERTIES))
+
+
 def create_folder(world: World, parent_id: str, body: Any) -> Response:
     """A new child; 409 `ErrorFolderExists` if the name is taken."""
     if not isinstance(body, dict) or set(body) - {"displayName", "isHidden"} or not body.get("displayName"):

@@ -1,10 +1,9 @@
 """The MIME source of a message, as `$value` gives it and as a `.eml` on a ticket holds it."""
 
 import base64
-from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
-from email.utils import format_datetime
+from email.utils import format_datetime, formataddr
 
 from sandbox.core import Record
 from sandbox.graph_filter import parse_time
@@ -12,12 +11,9 @@ from sandbox.graph_messages import text_of
 
 
 def _addresses(recipients: list[Record]) -> str:
-    told = []
-    for one in recipients:
-        email = one["emailAddress"]
-        name = "" if email["name"] == email["address"] else email["name"]
-        told.append(str(Address(display_name=name, addr_spec=email["address"])))
-    return ", ".join(told)
+    people = [one["emailAddress"] for one in recipients]
+    named = [("" if p["name"] == p["address"] else p["name"], p["address"]) for p in people]
+    return ", ".join(formataddr(pair) for pair in named)
 
 
 def mime_source(message: Record) -> bytes:
@@ -44,6 +40,8 @@ def mime_source(message: Record) -> bytes:
         mail.add_alternative(message["body"]["content"], subtype="html")
     for attachment in message["attachments"]:
         main, _, sub = str(attachment["contentType"]).partition("/")
+        if main in ("", "message", "multipart"):
+            main, sub = "application", "octet-stream"
         content = base64.b64decode(attachment["contentBytes"])
         mail.add_attachment(content, maintype=main, subtype=sub or "octet-stream", filename=attachment["name"])
     return mail.as_bytes()

@@ -19,35 +19,20 @@ from sandbox.itglue_answers import (
     exactly,
     item,
     problem,
-    read_data,
     read_includes,
     refuse,
     whole,
 )
 from sandbox.itglue_seed import seed
+from sandbox.itglue_write import ORGANISATIONS, Writes, rendered, unknown, wants_secret
 from sandbox.rate import requests_within
 
 __all__ = ["PREFIX", "problem", "routes", "seed"]
 
 PREFIX = "/itglue"
-REQUESTS, WINDOW = 3000, timedelta(minutes=5)
+LIMIT, WINDOW = "itglue.requests", timedelta(minutes=5)
+_ACCESS_VERBS: tuple[str, ...] = ("POST", "PATCH", "DELETE")
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
-
-ORGANISATIONS = "itglue.organizations"
-TYPES = "itglue.flexible_asset_types"
-CONTACTS = "itglue.contacts"
-_CONTACT_WRITABLE = {
-    "organization-id",
-    "first-name",
-    "last-name",
-    "title",
-    "notes",
-    "contact-emails",
-    "contact-phones",
-    "contact-type-id",
-    "location-id",
-    "important",
-}
 
 
 def _by_psa(record: Record, value: str) -> bool:
@@ -105,13 +90,17 @@ _SHOW_INCLUDES = _LIST_INCLUDES | {"passwords": passwords.SHOW_INCLUDES}
 
 def routes(world: World) -> list[BaseRoute]:
     """The API, with and without the `/api` that some of the vendor's samples put in front."""
+    world.declare_setting(LIMIT, 3000, "Requests that IT Glue takes in five minutes before it answers 429.")
 
     async def api(request: Request) -> Response:
+        if request.path_params["path"].partition("/")[0] not in _FILTERS:
+            world.mark_unknown()
+            return problem(404, f"{request.method} {request.url.path} does not exist.")
         if request.headers.get("x-api-key") is None:
             return problem(401, "Authentication credentials were not given.")
         if request.headers["x-api-key"] != ITGLUE_API_KEY:
             return problem(403, "The API key is not valid.")
-        if requests_within(world, "itglue", WINDOW) > REQUESTS:
+        if requests_within(world, "itglue", WINDOW) > world.setting(LIMIT):
             return problem(429, "Rate limit exceeded.")
         body = None
         if await request.body():
@@ -138,11 +127,16 @@ class _Call:
         self.store = world.store
         self.request = request
         self.body = body
-        self.now = world.now().strftime("%Y-%m-%dT%H:%M:%S.000Z")
+        self.writes = Writes(world, request, body)
         self.parts = [p for p in request.path_params["path"].split("/") if p]
 
     def answer(self) -> Response:
         """Finds the handler of the path; a 404 for a path that the vendor doesn't have."""
+        strangers = set(self.request.query_params) - {"show_password"}
+        if self.request.method != "GET" and (
+            strangers or (self.request.query_params and "passwords" not in self.parts)
+        ):
+            raise refuse(400, "Unknown query parameter.")
         match (self.request.method, *self.parts):
             case ("GET", resource) if resource in _FILTERS:
                 return self._list(resource)
@@ -161,9 +155,9 @@ class _Call:
             case ("GET", "organizations", org, "relationships", "passwords" as r, key):
                 return self._show(r, self._of(org, self._found(r, key)))
             case ("PATCH", "organizations", key):
-                return self._patch_organisation(self._found("organizations", key))
+                return self.writes.patch_organisation(self._found("organizations", key))
             case ("POST", "passwords" | "flexible_assets" | "contacts" | "password_categories" as r):
-                return self._create(r, None)
+                return self.writes.create(r, None)
             case (
                 "POST",
                 "organizations",
@@ -171,25 +165,24 @@ class _Call:
                 "relationships",
                 "passwords" | "flexible_assets" | "contacts" as r,
             ):
-                return self._create(r, int(self._found("organizations", key)["id"]))
+                return self.writes.create(r, int(self._found("organizations", key)["id"]))
             case ("PATCH", "passwords" | "flexible_assets" | "contacts" | "password_categories" as r, key):
-                return self._update(r, self._found(r, key))
+                return self.writes.update(r, self._found(r, key))
             case ("PATCH", "organizations", org, "relationships", "passwords" as r, key):
-                return self._update(r, self._of(org, self._found(r, key)))
+                return self.writes.update(r, self._of(org, self._found(r, key)))
             case ("DELETE", "passwords" | "flexible_assets" as r, key):
-                return self._delete(r, self._found(r, key))
+                return self.writes.delete(r, self._found(r, key))
             case (verb, "passwords", key, "relationships", "resource_accesses") if verb in _ACCESS_VERBS:
-                return self._accesses(self._found("passwords", key))
+                return self.writes.accesses(self._found("passwords", key))
             case (verb, r, key, "relationships", "related_items", *rest) if (
                 r in passwords.RELATED_SOURCES and verb != "GET"
             ):
-                return self._related(r, self._found(r, key), rest)
+                return self.writes.related(r, self._found(r, key), rest)
             case _:
                 return self._unknown()
 
     def _unknown(self) -> Response:
-        self.world.mark_unknown()
-        return problem(404, f"{self.request.method} {self.request.url.path} does not exist.")
+        raise unknown(self.world, self.request)
 
     def _found(self, resource: str, key: str) -> Record:
         record = self.store.get(f"itglue.{resource}", key) if key.isdigit() else None
@@ -202,19 +195,11 @@ class _Call:
             raise refuse(404, "The record could not be found in this organization.")
         return record
 
-    def _rendered(self, resource: str, record: Record, *, with_secret: bool = False) -> Record:
-        if resource == "passwords":
-            return passwords.shown_password(self.world, record, with_secret=with_secret)
-        if resource == "flexible_assets":
-            type_id = record["flexible-asset-type-id"]
-            traits = assets.shown_traits(self.world, type_id, record["traits"])
-            return item("flexible-assets", {**record, "traits": traits})
-        return item(resource.replace("_", "-"), record)
-
     # reading
 
     def _list(self, resource: str, organisation_id: int | None = None) -> Response:
-        listing = Listing(self.request, _FILTERS[resource], _LIST_INCLUDES.get(resource, ()))
+        also = ("show_password",) if resource == "passwords" else ()
+        listing = Listing(self.request, _FILTERS[resource], _LIST_INCLUDES.get(resource, ()), also)
         given = {name.replace("-", "_") for name in listing.filters}
         if resource == "flexible_assets" and "flexible_asset_type_id" not in given:
             raise refuse(400, "param is missing or the value is empty: filter[flexible-asset-type-id]")
@@ -224,9 +209,9 @@ class _Call:
         if organisation_id is not None:
             records = [r for r in records if r["organization-id"] == organisation_id]
         page, meta, links = listing.page(records)
-        with_secret = resource == "passwords" and self._wants_secret(default=False)
+        with_secret = resource == "passwords" and wants_secret(self.request, default=False)
         document: Record = {
-            "data": [self._rendered(resource, r, with_secret=with_secret) for r in page],
+            "data": [rendered(self.world, resource, r, with_secret=with_secret) for r in page],
             "meta": meta,
             "links": links,
         }
@@ -241,17 +226,11 @@ class _Call:
                 wanted = read_includes(value, _SHOW_INCLUDES.get(resource, ()))
             elif not (name == "show_password" and resource == "passwords"):
                 raise refuse(400, f"{name} is not a parameter of this resource.")
-        with_secret = resource == "passwords" and self._wants_secret(default=True)
-        document: Record = {"data": self._rendered(resource, record, with_secret=with_secret)}
+        with_secret = resource == "passwords" and wants_secret(self.request, default=True)
+        document: Record = {"data": rendered(self.world, resource, record, with_secret=with_secret)}
         if wanted:
             self._include(resource, [record], wanted, [document["data"]], document)
         return answer(document)
-
-    def _wants_secret(self, *, default: bool) -> bool:
-        value = self.request.query_params.get("show_password")
-        if value not in (None, "true", "false"):
-            raise refuse(400, "show_password must be true or false.")
-        return default if value is None else value == "true"
 
     def _include(
         self, resource: str, records: list[Record], wanted: list[str], shown: list[Record], document: Record
@@ -282,205 +261,3 @@ class _Call:
     def _fields(self, asset_type: Record) -> Response:
         fields = [item("flexible-asset-fields", f) for f in assets.fields_of(self.world, asset_type["id"])]
         return answer({"data": fields, "meta": {"total-count": len(fields)}, "links": {}})
-
-    # writing
-
-    def _create(self, resource: str, organisation_id: int | None) -> Response:
-        """One record; an array of them on the nested route (itglue.md §3). All are checked before one is kept."""
-        many = organisation_id is not None
-        told = read_data(self.body, resource, many=many)
-        prepared = [self._prepared(resource, attributes, organisation_id) for attributes in told]
-        kept = [self._keep(resource, record) for record in prepared]
-        shown = [self._rendered(resource, r, with_secret=self._wants_secret(default=False)) for r in kept]
-        return answer({"data": shown if isinstance(self.body["data"], list) else shown[0]}, 201)
-
-    def _prepared(self, resource: str, given: Record, organisation_id: int | None) -> Record:
-        if resource == "password_categories":
-            return self._category(given)
-        if organisation_id is not None:
-            given = {**given, "organization-id": organisation_id}
-        organisation = self.store.get(ORGANISATIONS, str(given.get("organization-id")))
-        if organisation is None:
-            raise refuse(422, "organization must exist", "/data/attributes/organization-id")
-        given["organization-id"] = organisation["id"]
-        if resource == "passwords":
-            passwords.check_password(self.world, given, None)
-            defaults = dict.fromkeys(sorted(passwords.WRITABLE)) | {"restricted": False, "archived": False}
-            return {**defaults, "password-updated-at": self.now, **given}
-        if resource == "contacts":
-            return self._contact(given)
-        return self._asset(given, organisation)
-
-    def _category(self, given: Record) -> Record:
-        if set(given) != {"name"} or not str(given["name"]).strip():
-            raise refuse(422, "a password category has a name, and nothing else")
-        return {"name": given["name"]}
-
-    def _contact(self, given: Record) -> Record:
-        if set(given) - _CONTACT_WRITABLE:
-            raise refuse(422, f"unknown attribute: {', '.join(sorted(set(given) - _CONTACT_WRITABLE))}")
-        if not str(given.get("first-name") or "").strip():
-            raise refuse(422, "first name can't be blank", "/data/attributes/first-name")
-        emails = given.get("contact-emails") or []
-        primary = next((e["value"] for e in emails if e.get("primary")), None)
-        name = f"{given['first-name']} {given.get('last-name') or ''}".strip()
-        return {**given, "name": name, "_primary-email": primary}
-
-    def _asset(self, given: Record, organisation: Record) -> Record:
-        unknown = set(given) - {"organization-id", "flexible-asset-type-id", "traits"}
-        if unknown:
-            raise refuse(422, f"unknown attribute: {', '.join(sorted(unknown))}")
-        asset_type = self.store.get(TYPES, str(given.get("flexible-asset-type-id")))
-        if asset_type is None:
-            raise refuse(422, "flexible asset type must exist", "/data/attributes/flexible-asset-type-id")
-        traits = assets.checked_traits(self.world, asset_type["id"], given.get("traits"))
-        return {
-            "organization-id": organisation["id"],
-            "organization-name": organisation["name"],
-            "flexible-asset-type-id": asset_type["id"],
-            "flexible-asset-type-name": asset_type["name"],
-            "name": assets.title_of(self.world, asset_type["id"], traits),
-            "traits": traits,
-            "archived": False,
-        }
-
-    def _keep(self, resource: str, record: Record) -> Record:
-        number = self.store.next_number(f"itglue.{resource}", _FIRST_IDS[resource])
-        kept = {"id": number, **record, "created-at": self.now, "updated-at": self.now}
-        if resource == "flexible_assets":
-            place = f"{record['organization-id']}/assets/records/{number}"
-            kept["resource-url"] = f"https://northgate.itglue.example/{place}"
-        self.store.put(f"itglue.{resource}", number, kept)
-        self._effect(f"{_WORDS[resource]} created", kept)
-        return kept
-
-    def _effect(self, name: str, record: Record, **more: Any) -> None:
-        keys = ("id", "organization-id", "flexible-asset-type-name", "name", "restricted")
-        told = {_FACTS.get(k, k.replace("-", "_")): record[k] for k in keys if record.get(k) is not None}
-        self.world.effect(name, vendor="itglue", **told, **more)
-
-    def _update(self, resource: str, old: Record) -> Response:
-        (given,) = read_data(self.body, resource)
-        new = dict(old)
-        if resource == "passwords":
-            passwords.check_password(self.world, given, old)
-            new |= given
-            if given.get("password") not in (None, old["password"]):
-                new["password-updated-at"] = self.now
-        elif resource == "flexible_assets":
-            if set(given) - {"traits", "organization-id", "flexible-asset-type-id"}:
-                raise refuse(422, "only the traits of a flexible asset can be changed")
-            for fixed in ("organization-id", "flexible-asset-type-id"):
-                if fixed in given and str(given[fixed]) != str(old[fixed]):
-                    raise refuse(422, f"{fixed} can't be changed")
-            type_id = old["flexible-asset-type-id"]
-            new["traits"] = assets.checked_traits(self.world, type_id, given.get("traits"))
-            new["name"] = assets.title_of(self.world, type_id, new["traits"])
-        elif resource == "contacts":
-            merged = {k: v for k, v in old.items() if k in _CONTACT_WRITABLE} | given
-            new |= self._contact(merged)
-        else:
-            new |= self._category(given)
-        new["updated-at"] = self.now
-        self.store.put(f"itglue.{resource}", new["id"], new)
-        self._effect(f"{_WORDS[resource]} updated", new, changed=sorted(given))
-        return answer({"data": self._rendered(resource, new, with_secret=self._wants_secret(default=False))})
-
-    def _patch_organisation(self, organisation: Record) -> Response:
-        if organisation.get("_psa-id") is not None:
-            raise refuse(422, "a synced organization can't be changed")
-        (given,) = read_data(self.body, "organizations")
-        if set(given) - {"name", "short-name"}:
-            raise refuse(422, "only name and short-name can be changed here")
-        new = {**organisation, **given, "updated-at": self.now}
-        self.store.put(ORGANISATIONS, new["id"], new)
-        self._effect("organisation updated", new)
-        return answer({"data": self._rendered("organizations", new)})
-
-    def _delete(self, resource: str, record: Record) -> Response:
-        self.store.delete(f"itglue.{resource}", record["id"])
-        self._effect(f"{_WORDS[resource]} deleted", record)
-        return answer({"data": self._rendered(resource, record)})
-
-    def _accesses(self, record: Record) -> Response:
-        """POST adds one, PATCH replaces the whole list, DELETE takes the given ones off (itglue.md §5)."""
-        verb = self.request.method
-        if isinstance((self.body or {}).get("data"), list) is (verb == "POST"):
-            raise refuse(400, "POST takes a single object, PATCH and DELETE an array")
-        told = read_data(self.body, "resource_accesses", many=verb != "POST")
-        accessors = [passwords.check_access(self.world, record, one) for one in told]
-        if verb != "POST":
-            for access in passwords.accesses_of(self.world, record["id"]):
-                named = (access["accessor-id"], access["accessor-type"]) in accessors
-                if named is (verb == "DELETE"):
-                    self.store.delete(passwords.ACCESSES, access["id"])
-        if verb != "DELETE":
-            for accessor_id, kind in accessors:
-                passwords.add_access(self.world, record, accessor_id, kind)
-        now = passwords.accesses_of(self.world, record["id"])
-        self._effect(
-            "password access changed",
-            record,
-            accessors=sorted(f"{a['accessor-type']} {a['accessor-name']}" for a in now),
-        )
-        return answer({"data": [item("resource-accesses", a) for a in now]})
-
-    def _related(self, resource: str, record: Record, rest: list[str]) -> Response:
-        source = passwords.RELATED_SOURCES[resource][0]
-        match (self.request.method, *rest):
-            case ("POST",):
-                (given,) = read_data(self.body, "related_items")
-                kind, target = passwords.check_related(self.world, given)
-                number = self.store.next_number(passwords.RELATED, 80001)
-                link = {
-                    "id": number,
-                    "_source-type": source,
-                    "_source-id": record["id"],
-                    "_destination-type": kind,
-                    "_destination-id": target,
-                    "notes": given.get("notes"),
-                    "created-at": self.now,
-                }
-                self.store.put(passwords.RELATED, number, link)
-                self._effect("related item added", record, destination_type=kind, destination_id=target)
-                shown = {
-                    "id": number,
-                    "resource-type": kind,
-                    "resource-id": target,
-                    "notes": given.get("notes"),
-                }
-                return answer({"data": item("related-items", shown)}, 201)
-            case ("PATCH", key):
-                (given,) = read_data(self.body, "related_items")
-                link = self._link(source, record, key)
-                if set(given) != {"notes"}:
-                    raise refuse(422, "only the notes of a related item can be changed")
-                self.store.put(passwords.RELATED, link["id"], {**link, **given})
-                self._effect("related item updated", record, related_item=link["id"])
-                return answer({"data": item("related-items", {"id": link["id"], **given})})
-            case ("DELETE",):
-                told = read_data(self.body, "related_items", many=True)
-                links = [self._link(source, record, str(one.get("id"))) for one in told]
-                for link in links:
-                    self.store.delete(passwords.RELATED, link["id"])
-                    self._effect("related item removed", record, related_item=link["id"])
-                return answer({"data": [item("related-items", {"id": link["id"]}) for link in links]})
-            case _:
-                return self._unknown()
-
-    def _link(self, source: str, record: Record, key: str) -> Record:
-        link = self.store.get(passwords.RELATED, key)
-        if link is None or (link["_source-type"], link["_source-id"]) != (source, record["id"]):
-            raise refuse(404, f"The related item {key} could not be found.")
-        return link
-
-
-_ACCESS_VERBS: tuple[str, ...] = ("POST", "PATCH", "DELETE")
-_WORDS = {
-    "passwords": "password",
-    "flexible_assets": "asset",
-    "contacts": "contact",
-    "password_categories": "password category",
-}
-_FACTS = {"name": "title"}
-_FIRST_IDS = {"passwords": 50001, "flexible_assets": 60001, "contacts": 40001, "password_categories": 900}

@@ -74,7 +74,9 @@ def whole(attribute: str) -> Filter:
 class Listing:
     """The parameters of a list, checked: unknown ones are a 400, as is a page that is too large."""
 
-    def __init__(self, request: Request, filters: dict[str, Filter], includes: Iterable[str] = ()) -> None:
+    def __init__(
+        self, request: Request, filters: dict[str, Filter], includes: Iterable[str] = (), also: Iterable[str] = ()
+    ) -> None:
         self._request = request
         self._filters = filters
         self.filters: dict[str, str] = {}
@@ -92,7 +94,7 @@ class Listing:
                 setattr(self, name[5:-1], int(value))
             elif name == "sort":
                 self.sort = value
-            elif name != "show_password":
+            elif name not in also:
                 raise refuse(400, f"{name} is not a parameter of this resource.")
         if self.size > LARGEST_PAGE:
             raise refuse(400, f"page[size] must be at most {LARGEST_PAGE}.")

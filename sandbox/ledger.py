@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable
 from contextvars import ContextVar
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -107,7 +107,7 @@ class Ledger:
 
 def as_json(entry: Entry) -> Record:
     """An entry as the ledger shows it: `effect` is the first effect's name, for those who need no more."""
-    shown = asdict(entry)
+    shown = dict(vars(entry))
     shown["effect"] = entry.effects[0]["effect"] if entry.effects else None
     return shown
 

@@ -33,16 +33,17 @@ class Recorder:
             await self.app(scope, receive, send)
             return
         body = await _read(receive)
+        again = _replay(body, receive)
         self.world.let_time_pass()
         vendor = scope["path"].split("/")[1]
         if vendor in self.problems:
-            await self._recorded(vendor, scope, body, send)
+            await self._recorded(vendor, scope, body, again, send)
         elif vendor == "_sandbox" and scope["method"] != "GET":
-            await self._recorded("sandbox", scope, body, send)
+            await self._recorded("sandbox", scope, body, again, send)
         else:
-            await self.app(scope, _replay(body), send)
+            await self.app(scope, again, send)
 
-    async def _recorded(self, vendor: str, scope: Scope, body: bytes, send: Send) -> None:
+    async def _recorded(self, vendor: str, scope: Scope, body: bytes, again: Receive, send: Send) -> None:
         method, path = scope["method"], scope["path"]
         fault = None if vendor == "sandbox" else self.world.faults.strike(vendor, method, path)
         if fault and fault.kind == "slow":
@@ -56,7 +57,7 @@ class Recorder:
             fault=fault.kind if fault else None,
         )
         self.world.ledger.stamp(entry)
-        answer = self._refused_by(fault, vendor) or await self._carried_out(scope, body, entry)
+        answer = self._refused_by(fault, vendor) or await self._carried_out(scope, again, entry)
         if fault and fault.kind == "500-after":
             answer = _messages(self.problems[vendor](500, "The server failed after doing its work."))
         dropped = fault is not None and fault.kind.startswith("drop")
@@ -79,7 +80,7 @@ class Recorder:
             refusal.headers["Retry-After"] = f"{fault.retry_after:g}"
         return _messages(refusal)
 
-    async def _carried_out(self, scope: Scope, body: bytes, entry: Entry) -> list[Message]:
+    async def _carried_out(self, scope: Scope, again: Receive, entry: Entry) -> list[Message]:
         answer: list[Message] = []
 
         async def collect(message: Message) -> None:
@@ -87,7 +88,7 @@ class Recorder:
 
         mark = current.set(entry)
         try:
-            await self.app(scope, _replay(body), collect)
+            await self.app(scope, again, collect)
         except Exception:  # the app has answered 500 already; the ledger must have the entry all the same
             logging.getLogger("sandbox").exception("%s %s failed", entry.method, entry.path)
         finally:
@@ -106,11 +107,18 @@ async def _read(receive: Receive) -> bytes:
     return b"".join(parts)
 
 
-def _replay(body: bytes) -> Receive:
-    async def receive() -> Message:
+def _replay(body: bytes, receive: Receive) -> Receive:
+    """Gives the body that was read already, once; then whatever the server has to say (a disconnect)."""
+    given = False
+
+    async def again() -> Message:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
         return {"type": "http.request", "body": body, "more_body": False}
 
-    return receive
+    return again
 
 
 def _readable(body: bytes, content_type: str) -> Any:

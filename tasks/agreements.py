@@ -240,12 +240,14 @@ async def read_signed_agreement(
 ) -> SignedAgreement:
     """The authority, read fresh from DocuSign and from where the customer's rights are kept; never cached (N5).
 
-    Raises `NotSigned` unless DocuSign says `completed` and every field can be read.
+    Raises `NotSigned` unless DocuSign says `completed`, every field can be read, and the text above them isn't
+    the other term's (Y1).
     """
+    made_from = {template.template_id for template in await office().docusign.templates_of(envelope_id)}
     reading = read_envelope(await office().docusign.envelope_with_tabs(envelope_id), office().clock.now())
     rights = await authorised_contacts(request.customer.autotask_id, request.customer.itglue_id)
     try:
-        return SignedAgreement(
+        agreement = SignedAgreement(
             reading=reading,
             client_role=office().settings.templates.client_role,
             may_sign=rights,
@@ -253,6 +255,11 @@ async def read_signed_agreement(
         )
     except ValidationError as invalid:
         raise NotSigned("; ".join(str(error["msg"]) for error in invalid.errors())) from None
+    templates = office().settings.templates
+    known = {templates.monthly, templates.annual} & made_from
+    if known and office().settings.template_for(agreement.paper.term.value) not in known:
+        raise NotSigned(f"the paper says {agreement.paper.term.value}, but was made from another term's template (Y1)")
+    return agreement
 
 
 class Voided(Frozen):

@@ -4,7 +4,9 @@ Kept as inputs of the flow run, so it survives an emptied result store, edited c
 segment. Entries are written once: the first one stands.
 """
 
+import hashlib
 import json
+import re
 from typing import Any
 from uuid import UUID
 
@@ -55,6 +57,12 @@ class Journal:
         if key in self._entries:
             await client.delete_flow_run_input(self.run_id, key)
             del self._entries[key]
+
+
+def as_key(text: str) -> str:
+    """A text from outside as part of a key: Prefect takes lower-case letters, digits and dashes only."""
+    plain = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:40]
+    return f"{plain}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
 def _is_conflict(error: Exception) -> bool:

@@ -6,16 +6,18 @@ from datetime import UTC, datetime
 
 from pydantic import AwareDatetime
 
-from rules.authority import NotCovered, SignerDecision
+from rules.agreement import Paper
+from rules.authority import NotCovered, SignedAgreement, SignerDecision
 from rules.order import Frozen, LicenceOrder
-from rules.refusal import Problem
+from rules.refusal import Problem, Refused
 from rules.request import CheckedRequest
 from tasks import catalogue
 from tasks.agreements import read_signed_agreement
 from tasks.office import office
+from tasks.requests import domains_of
 from tasks.step import assert_run_is_ours, step
 from tasks.tenant import find_tenant
-from tasks.tickets import add_marker, marker_prefix, markers_of
+from tasks.tickets import MARKER, add_marker, marker_prefix, markers_of
 from vendors.autotask import TicketNote
 from vendors.errors import Refused as VendorRefused
 from vendors.errors import UnclearOutcome
@@ -58,6 +60,10 @@ class UnclearOrder(Exception):
     """Nobody knows whether the order went out: a person looks into the Pax8 portal. It is never sent again unasked."""
 
 
+class TooEarly(Exception):
+    """"No order is there" was said before a late order could show. Nothing was freed, nothing is sent again."""
+
+
 @step(key=lambda request, envelope_id, decisions, attempt: f"{request.reference}-{attempt}")
 async def place_order(
     request: CheckedRequest, envelope_id: str, decisions: tuple[SignerDecision, ...], attempt: int
@@ -74,22 +80,26 @@ async def place_order(
     authority = await read_signed_agreement(envelope_id, request, decisions)
     order = order.model_copy(update={"at": office().clock.now()})
     authority.assert_covers(order)
-
-    await assert_right_customer(request)
+    assert_mapped_products(authority.paper, order)
+    await assert_right_customer(request, authority)
+    await assert_no_other_order(request, authority.authority_id)
 
     mine = await holder(authority.authority_id, request.reference)
     if mine is not None:
         return await adopt_new_order(request, order, authority.authority_id, before_of(mine))
     before = await what_is_there(order.company_id)
     await pax8.mock_order(order)
-    await add_marker(
+    marker = await add_marker(
         request.ticket_id,
         authority.authority_id,
         f"{request.reference}: {request.what}"[:120],
         before.model_dump_json(),
     )
-    if await holder(authority.authority_id, request.reference) is None:
+    first = await holder(authority.authority_id, request.reference)
+    if first is None:
         raise AuthorityUsed(f"{authority.authority_id} is held by nobody right after it was marked; a person must look")
+    if first.id != marker:  # another process of this procedure was faster: the order is its to send
+        return await adopt_new_order(request, order, authority.authority_id, before_of(first))
     await assert_run_is_ours()
     order = order.model_copy(update={"at": office().clock.now()})
     try:
@@ -102,25 +112,52 @@ async def place_order(
     return placed_order(placed, order, authority.authority_id, before)
 
 
-async def assert_right_customer(request: CheckedRequest) -> None:
-    """The Pax8 company and the tenant must be the customer's who signed, read fresh; raises `NotCovered`.
+def assert_mapped_products(paper: Paper, order: LicenceOrder) -> None:
+    """A row made by hand without a product id is the product that the map names so, or none; raises `NotCovered`."""
+    ordered = {line.product_name: line.product_id for line in order.lines}
+    for row in paper.lines:
+        mapped = office().settings.product_map.named(row.product_name)
+        if not row.product_id and (mapped is None or mapped.product_id != ordered.get(row.product_name)):
+            raise NotCovered(f"'{row.product_name}' was signed without an id, and the product map has another (N5).")
 
-    The paper names the customer; Autotask's id ties the name to Pax8's company and IT Glue's organisation.
+
+async def assert_right_customer(request: CheckedRequest, authority: SignedAgreement) -> None:
+    """Ticket, Pax8 company and tenant must be the customer's who signed, read fresh; raises `NotCovered`.
+
+    The paper names customer and ticket; Autotask's id ties them to Pax8's company and IT Glue's organisation. A
+    tenant that can't be confirmed any more is `Refused`: somebody records it, and it is tried again.
     """
     customer = request.customer
     named = await office().autotask.company(customer.autotask_id)
+    ticket = await office().autotask.ticket(request.ticket_id)
+    organisation = await office().itglue.organisation_by_psa_id(customer.autotask_id)
     bought_for = await office().pax8.company(customer.pax8_id)
-    domains = (customer.domain,) if customer.domain else ()
-    tenant = await find_tenant(named.name, domains, customer.itglue_id, customer.tenant_id)
     wrong = []
+    if ticket.number != request.ticket_number or ticket.company_id != named.id:
+        wrong.append(f"the ticket {request.ticket_id} is not {request.ticket_number} of {named.name}")
+    if organisation is None or organisation.id != customer.itglue_id:
+        wrong.append(f"the IT Glue organisation {customer.itglue_id} is not linked to {named.name}")
     if named.name != customer.name:
         wrong.append(f"Autotask calls {customer.autotask_id} '{named.name}', the paper says '{customer.name}'")
     if bought_for.external_id != str(customer.autotask_id):
         wrong.append(f"the Pax8 company {bought_for.name} is not linked to Autotask's {customer.autotask_id}")
-    if isinstance(tenant, Problem):
-        wrong.append(str(tenant))
     if wrong:
         raise NotCovered("The order would go to another customer (N5, P2): " + "; ".join(wrong))
+    domains = dict.fromkeys(domain for signer in authority.signers for domain in domains_of(named, signer))
+    tenant = await find_tenant(named.name, tuple(domains), customer.itglue_id, customer.tenant_id)
+    if isinstance(tenant, Problem):
+        raise Refused([tenant])
+
+
+async def assert_no_other_order(request: CheckedRequest, authority_id: str) -> None:
+    """One order for a request, whichever paper is held up next (I3); raises `AuthorityUsed` naming the first."""
+    for note in await office().autotask.notes(request.ticket_id):
+        other = note.title.removeprefix(f"{MARKER} ").partition(" ")[0]
+        if not note.title.startswith(f"{marker_prefix(other)}{USED} {request.reference}:") or other == authority_id:
+            continue
+        first = await first_holder(other)
+        if first is not None and f"{USED} {request.reference}:" in first.title:
+            raise AuthorityUsed(f"{request.reference} has been ordered already, under {other} (I3).")
 
 
 async def holder(authority_id: str, reference: str) -> TicketNote | None:
@@ -128,6 +165,16 @@ async def holder(authority_id: str, reference: str) -> TicketNote | None:
 
     The first marker that wasn't freed holds it; of two procedures at the same moment the later one loses.
     """
+    first = await first_holder(authority_id)
+    if first is None or f"{USED} {reference}:" in first.title:
+        return first
+    raise AuthorityUsed(
+        f"{authority_id} has been {first.title.removeprefix(marker_prefix(authority_id))} already (I1)."
+    )
+
+
+async def first_holder(authority_id: str) -> TicketNote | None:
+    """The first marker of an authority that wasn't freed, whoever holds it by it."""
     held: list[TicketNote] = []
     for note in await markers_of(authority_id):
         rest = note.title.removeprefix(marker_prefix(authority_id))
@@ -135,14 +182,7 @@ async def holder(authority_id: str, reference: str) -> TicketNote | None:
             held = [one for one in held if f"{USED} {reference_in(rest)}:" not in one.title]
         elif rest.startswith(USED):
             held.append(note)
-    if not held:
-        return None
-    first = held[0]
-    if f"{USED} {reference}:" in first.title:
-        return first
-    raise AuthorityUsed(
-        f"{authority_id} has been {first.title.removeprefix(marker_prefix(authority_id))} already (I1)."
-    )
+    return held[0] if held else None
 
 
 def reference_in(rest: str) -> str:
@@ -244,8 +284,14 @@ async def marked_at(request: CheckedRequest, envelope_id: str) -> datetime | Non
 
 @step(key=lambda request, envelope_id, by, why, attempt: f"{request.reference}-{attempt}")
 async def release_marker(request: CheckedRequest, envelope_id: str, by: str, why: str, attempt: int) -> int:
-    """A person saw in the portal that no order is there: the authority is free again, for one more try."""
+    """A person saw in the portal that no order is there: the authority is free again, for one more try.
+
+    Raises `TooEarly` while a late order may still show, whoever said what.
+    """
     authority_id = f"docusign:{envelope_id}"
+    marked = await marked_at(request, envelope_id)
+    if marked is not None and office().clock.now() < marked + office().settings.order_settle:
+        raise TooEarly(f"{request.reference}: an order of {marked:%Y-%m-%d %H:%M} UTC may still show in Pax8")
     if await look_for_unclear_order(request, envelope_id) is None and await holder(authority_id, request.reference):
         await free(request, authority_id, f"{by} saw no order in the portal (attempt {attempt}): {why}")
     return attempt

@@ -1,11 +1,13 @@
 """The net below the webhooks and the clock: what was missed is found with few calls, however many wait (decision 5)."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.exceptions import ObjectNotFound
+from prefect.states import Scheduled
 from prefect.variables import Variable
 
 from rules.envelope import EnvelopeReading, event_of
@@ -26,6 +28,7 @@ OVERLAP = timedelta(minutes=10)
 FIRST_LOOK = timedelta(days=90)
 MAIL_AWAITED = "order-mail-awaited"
 HAS_END = "has-agreed-end"
+AGREED_END = "agreed-end"
 
 
 class Found(Frozen):
@@ -72,6 +75,20 @@ async def wake_due(waiting: list[FlowRun]) -> list[Found]:
             woken = await wake(run.id, "clock", f"{until} reached")
             if woken is not Woken.NOT_WAITING:
                 found.append(Found(what=f"due: {tag_value(run, 'wait') or 'sleep'}", who=run.name, done=woken.value))
+    return found + await bring_forward(now)
+
+
+async def bring_forward(now: datetime) -> list[Found]:
+    """Runs of agreed ends that Prefect has scheduled for later than our clock says: it was moved (decision 9)."""
+    found = []
+    async with get_client() as client:
+        for run in [run async for run in runs_tagged([AGREED_END], (StateType.SCHEDULED,))]:
+            until, later = tag_value(run, "until"), run.next_scheduled_start_time
+            if until is None or later is None or datetime.fromisoformat(until) > now or later <= datetime.now(UTC):
+                continue
+            due: Any = Scheduled(scheduled_time=datetime.now(UTC))
+            await client.set_flow_run_state(run.id, due)
+            found.append(Found(what="due: agreed end", who=run.name, done="brought forward"))
     return found
 
 
@@ -175,7 +192,7 @@ async def request_of(run: FlowRun) -> CheckedRequest | None:
 async def guard_agreed_ends() -> list[Found]:
     """N7: every agreed end has a run that stands for it; a missing or failed one is booked anew."""
     standing: dict[str, list[FlowRun]] = {}
-    async for run in runs_tagged(["agreed-end"]):
+    async for run in runs_tagged([AGREED_END]):
         standing.setdefault(tag_value(run, "end-of") or "", []).append(run)
     found = []
     for procedure in [run async for run in runs_tagged([HAS_END])]:
@@ -196,7 +213,7 @@ async def guard_agreed_ends() -> list[Found]:
                     "envelope_id": envelope_id,
                     "procedure_run_id": str(procedure.id),
                 },
-                (tag, "agreed-end"),
+                (tag, AGREED_END),
             )
             found.append(Found(what=f"agreed end of {subscription_id}", who=procedure.name, done="booked anew"))
     return found

@@ -25,6 +25,10 @@ CHECKED = "checked"
 OPEN_STATES = (StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING, StateType.PAUSED, StateType.CRASHED)
 
 
+class ForeignMemory(Exception):
+    """Somebody has written another run's request into this run's memory: it can't be gone on with."""
+
+
 async def check_request(case: Case, form: LaunchForm) -> CheckedRequest:
     """The request as checked. Checked once: a run that was checked keeps its request, whatever changes later.
 
@@ -32,7 +36,10 @@ async def check_request(case: Case, form: LaunchForm) -> CheckedRequest:
     """
     kept = case.journal.get(REQUEST)
     if kept is not None:
-        return CheckedRequest.model_validate(kept)
+        checked = CheckedRequest.model_validate(kept)
+        if (checked.run_id, checked.reference) != (str(case.run_id), case.reference):
+            raise ForeignMemory(f"this run's memory holds another run's request: {checked.reference}, {checked.run_id}")
+        return checked
     asked = read_form(form, office().settings.calendar.day_of(case.now()))
     await announce(case, form)
     await adopt_orphan(case, form.envelope.strip())
@@ -277,6 +284,7 @@ async def guard_double_start(case: Case, request: CheckedRequest) -> None:
     Each start announces itself, looks, marks itself as checked, and looks again: of two at the same moment the one
     that was created first goes on; one that has been checked already always does.
     """
+    await case.tag(*(asked_tag(request.ticket_number, line.product_name) for line in request.lines))
     await refuse_if_open(case, request)
     await case.tag(CHECKED)
     await refuse_if_open(case, request)

@@ -68,8 +68,9 @@ def marker_prefix(authority_id: str) -> str:
 
 
 async def markers_of(authority_id: str) -> list[TicketNote]:
-    """Every marker of an authority, the first one written first."""
-    return sorted(await office().autotask.notes_titled(marker_prefix(authority_id)), key=lambda note: note.id)
+    """Every marker of an authority, the first one written first. What a customer's contact writes is none."""
+    notes = await office().autotask.notes_titled(marker_prefix(authority_id))
+    return sorted((note for note in notes if note.created_by_contact_id is None), key=lambda note: note.id)
 
 
 async def add_marker(ticket_id: int, authority_id: str, used_for: str, text: str) -> int:

@@ -3,9 +3,13 @@
 from typing import Any
 
 TOM = "tom@northgate.example"
+JO = "jo@northgate.example"
+IVY = "ivy@northgate.example"
 ROBERTA = "roberta@northgate.example"
 MATTHEW = "matthew@northgate.example"
 SAM = "sam@northgate.example"
+ADA = "ada@contoso.example"
+FRIDA = "frida@fabrikam.example"
 
 
 def contoso(**changed: Any) -> dict[str, Any]:
@@ -20,5 +24,21 @@ def contoso(**changed: Any) -> dict[str, Any]:
         "quote_line": "Visio Plan 1",
         "mca_first_name": "Ada",
         "mca_last_name": "Byte",
+        **changed,
+    }
+
+
+def fabrikam(**changed: Any) -> dict[str, Any]:
+    """Fabrikam Inc wants two Power BI Pro: nothing in the way, but no GDAP relationship either."""
+    return {
+        "customer": "Fabrikam Inc",
+        "ticket": "T20261119.0004",
+        "requester": TOM,
+        "signer": FRIDA,
+        "product": "Power BI Pro",
+        "seats": 2,
+        "quote_line": "Power BI Pro",
+        "mca_first_name": "Frida",
+        "mca_last_name": "Novak",
         **changed,
     }

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -50,9 +51,9 @@ class StandIns:
 
 
 @contextmanager
-def stand_ins() -> Iterator[StandIns]:
-    """Serve a fresh sandbox, kept in memory, while the block runs."""
-    inside = Sandbox()
+def stand_ins(state: Path | None = None) -> Iterator[StandIns]:
+    """Serve a sandbox while the block runs: a fresh one in memory, or the one that the file keeps."""
+    inside = Sandbox(state)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = int(free.getsockname()[1])

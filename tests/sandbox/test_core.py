@@ -2,10 +2,13 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
@@ -19,10 +22,8 @@ ROOT = Path(__file__).parents[2]
 
 
 @contextmanager
-def process(state: Path):
+def process(state: Path) -> Iterator[Served]:
     """`python -m sandbox` as a process of its own, on a free port; killed hard at the end."""
-    import socket
-
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -100,7 +101,8 @@ def test_the_ledger_holds_no_secret(sandbox: Served) -> None:
 @pytest.mark.parametrize("vendor", ["docusign", "pax8", "autotask", "itglue", "graph"])
 def test_an_unknown_path_is_an_error_in_the_vendors_shape_and_flagged(sandbox: Served, vendor: str) -> None:
     """A path that a vendor doesn't have is refused by that vendor, never by a bare page, and can be found later."""
-    answer = sandbox.http.get(f"/{vendor}/no/such/path")
+    key = {"x-api-key": sandbox.credentials["itglue"]["api_key"]}
+    answer = sandbox.http.get(f"/{vendor}/no/such/path", headers=key)
     assert answer.status_code == 404
     assert answer.headers["content-type"].startswith("application/") and answer.json()
     entry = sandbox.http.get("/_sandbox/ledger").json()["entries"][-1]
@@ -135,7 +137,9 @@ def test_a_429_says_when_to_come_back_and_does_nothing(sandbox: Served) -> None:
 def test_a_fault_can_let_some_requests_pass_first_and_be_taken_back(sandbox: Served) -> None:
     """`skip` counts only requests that match; a DELETE cancels what is left."""
     pax8 = sandbox.pax8()
-    sandbox.control("faults", {"method": "get", "path": "/companies$", "kind": "500-before", "skip": 1, "times": 9})
+    sandbox.control(
+        "faults", {"method": "get", "path": "/companies$", "kind": "500-before", "skip": 1, "times": 9}
+    )
     assert [pax8.get(p).status_code for p in ("/companies", "/products", "/companies")] == [200, 200, 500]
     sandbox.control("faults", method="DELETE")
     assert pax8.get("/companies").status_code == 200
@@ -152,7 +156,10 @@ def test_a_failure_before_changes_nothing_and_one_after_changes_everything(sandb
         assert answer.status_code == 500 and answer.json()["type"] == "INTERNAL_SERVER_ERROR"
         assert len(sandbox.effects("contact created")) == made
     faulty = [e for e in sandbox.http.get("/_sandbox/ledger").json()["entries"] if e["fault"]]
-    assert [(e["fault"], e["effect"]) for e in faulty] == [("500-before", None), ("500-after", "contact created")]
+    assert [(e["fault"], e["effect"]) for e in faulty] == [
+        ("500-before", None),
+        ("500-after", "contact created"),
+    ]
 
 
 @pytest.mark.parametrize(("kind", "made"), [("drop-before", 0), ("drop-after", 1)])
@@ -179,7 +186,9 @@ def test_a_slow_answer_comes_late_but_comes(sandbox: Served) -> None:
     assert time.monotonic() - began >= 0.6
 
 
-@pytest.mark.parametrize("wrong", [{"kind": "explode"}, {"kind": "429", "colour": "red"}, {"kind": "429", "path": "("}])
+@pytest.mark.parametrize(
+    "wrong", [{"kind": "explode"}, {"kind": "429", "colour": "red"}, {"kind": "429", "path": "("}]
+)
 def test_a_fault_that_makes_no_sense_is_refused(sandbox: Served, wrong: dict[str, str]) -> None:
     """Unknown kinds, unknown fields and broken patterns are a 400 that says why."""
     answer = sandbox.http.post("/_sandbox/faults", json=wrong)
@@ -209,8 +218,6 @@ def test_timers_run_in_order_each_at_its_own_time() -> None:
     clock = Clock(store)
     timers = Timers(store, clock)
     seen: list[tuple[str, str]] = []
-    from datetime import timedelta
-
     now = clock.now()
 
     def ring(name: str) -> None:
@@ -270,3 +277,27 @@ def test_a_mail_by_hand_arrives_late_and_twice_if_asked(sandbox: Served) -> None
         ("stranger@nowhere.example", "Hello", "received")
     ] * 2
     assert sandbox.http.post("/_sandbox/mails", json={"subject": "x"}).status_code == 400
+
+
+def test_a_mail_by_hand_can_join_a_conversation_and_be_filed(sandbox: Served) -> None:
+    """A reply quotes what it answers; a person can file it by the folder's path, and only where there is one."""
+    sandbox.control("mails", {"from": "ada@contoso.example", "subject": "Visio", "body": "Three, please"})
+    (first,) = sandbox.control("mails", method="GET")["mails"]
+    reply = {"from": "ada@contoso.example", "subject": "Re: Visio", "body": "Four, sorry"}
+    sandbox.control("mails", reply | {"conversation": first["conversation_id"]})
+    second = sandbox.control("mails", method="GET")["mails"][-1]
+    assert second["conversation_id"] == first["conversation_id"] and "Three, please" in second["html"]
+    sandbox.control(f"mails/{second['id']}/move", {"folder": "ALLGGIT/Contoso Ltd"})
+    assert sandbox.control("mails", method="GET")["mails"][-1]["folder"] == "ALLGGIT/Contoso Ltd"
+    nowhere = sandbox.http.post(f"/_sandbox/mails/{second['id']}/move", json={"folder": "Nowhere"})
+    assert nowhere.status_code == 400
+
+
+def test_a_timer_that_fails_does_not_stop_the_sandboxes_time(sandbox: Served) -> None:
+    """A record that a test has broken spoils its own renewal only."""
+    kept = sandbox.control("records/pax8.subscriptions", method="GET")["records"]
+    broken = next(key for key, s in kept.items() if s["commitment"] and s["commitment"]["term"] == "Monthly")
+    sandbox.control(f"records/pax8.subscriptions/{broken}", {"commitment": {"term": "Monthly"}}, "PATCH")
+    sandbox.control("clock", {"advance_days": 40})
+    renewed = {e["subscription"] for e in sandbox.effects("commitment renewed")}
+    assert renewed and broken not in renewed

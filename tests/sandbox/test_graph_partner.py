@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from sandbox.seed.customers import DIRECTORY_READERS, LICENCE_ADMINISTRATOR
+from sandbox.seed.tenants import DIRECTORY_READERS, LICENCE_ADMINISTRATOR
 from sandbox.world import SEED
 from tests.sandbox.graph_access import ask_for_token, error_code, mail_form, service_client, service_form
 from tests.sandbox.stand_ins import StandIns, stand_ins
@@ -235,7 +235,7 @@ def test_roles_limit_what_the_service_account_may_do(api: httpx.Client, server: 
     """Woodgrove's relationship only lets us read."""
     with service_client(server, WOODGROVE.tenant_id) as woodgrove:
         assert woodgrove.get("subscribedSkus").status_code == 200
-        add = {"addLicenses": [], "removeLicenses": []}
+        add: dict[str, Any] = {"addLicenses": [], "removeLicenses": []}
         assert woodgrove.post("users/x@woodgrove.example/assignLicense", json=add).status_code == 403
         assert woodgrove.get("users/x/authentication/softwareOathMethods").status_code == 403
 

@@ -1,0 +1,118 @@
+"""The agreed end of a subscription: booked within the term that reaches it, and never forgotten (N7, P18)."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from dateutil.relativedelta import relativedelta
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import FlowRun
+
+from tests.procedures.harness import Bench
+from tests.procedures.people import assert_done, assert_ended_as, launch_to_signature, mails, notes, sign
+from tests.procedures.requests import ADA, ROBERTA, SAM, TOM, contoso
+
+CONTOSO_TICKET = 700175
+
+
+async def ordered_until(bench: Bench, days: int) -> UUID:
+    """A monthly subscription that ends with the term reaching a day so many days ahead."""
+    end = bench.sandbox.today() + timedelta(days=days)
+    run = await launch_to_signature(bench, contoso(end_date=end.isoformat()))
+    assert_done(await sign(bench, run))
+    return run
+
+
+def bought(bench: Bench) -> dict[str, Any]:
+    [subscription] = [s for s in bench.sandbox.records("pax8.subscriptions") if s["orderId"]]
+    return subscription
+
+
+async def end_run(bench: Bench) -> FlowRun:
+    [run] = await bench.runs("end-subscription")
+    return run
+
+
+async def test_an_end_within_the_first_term_is_booked_read_back_and_told(bench: Bench) -> None:
+    """A run of its own books the cancellation for the term's end; billing and customer are told once."""
+    await ordered_until(bench, days=20)
+    booked = await end_run(bench)
+    assert booked.state is not None and booked.state.is_scheduled()
+    assert not bench.sandbox.effects("end booked"), "by a run of its own"
+    assert "cancellation is booked from" in notes(bench, CONTOSO_TICKET)["end scheduled Visio Plan 1"]
+    assert "with the term that reaches" in mails(bench, ROBERTA, "begin billing")[0].text
+
+    bench.sandbox.advance(days=2)
+    await bench.reconcile()
+    assert_done(await bench.state(booked.id))
+    assert len(bench.sandbox.effects("end booked")) == 1
+    subscription = bought(bench)
+    assert subscription["endDate"] == subscription["commitment"]["endDate"]
+    assert subscription["status"] == "Active", "it ends at the term's end, not at once"
+    [billing] = mails(bench, ROBERTA, "ends on")
+    assert "End the line in the customer's Autotask contract" in billing.text
+    assert len(mails(bench, ADA, "ends on")) == 1
+    await bench.reconcile()
+    assert len(await bench.runs("end-subscription")) == 1
+
+    bench.sandbox.advance(days=32)
+    assert bought(bench)["status"] == "Cancelled"
+    assert bought(bench)["commitment"]["terms"] == 1, "it was not renewed"
+
+
+async def test_an_end_many_renewals_away_survives_a_lost_run(bench: Bench) -> None:
+    """Three months ahead: the term that reaches it is waited for; a run that vanished is booked anew by reconcile."""
+    await ordered_until(bench, days=80)
+    start = bought(bench)["startDate"][:10]
+    async with get_client() as client:
+        await client.delete_flow_run((await end_run(bench)).id)
+    await bench.reconcile()
+    anew = await end_run(bench)
+    assert anew.state is not None and anew.state.name == "PutOff", "much too early: it put itself off"
+    await bench.reconcile()
+    assert len(await bench.runs("end-subscription")) == 1
+    assert not bench.sandbox.effects("end booked")
+
+    for _ in range(3):
+        bench.sandbox.advance(days=31)
+        await bench.reconcile()
+        if bench.sandbox.effects("end booked"):
+            break
+    assert_done(await bench.state(anew.id))
+    subscription = bought(bench)
+    assert subscription["commitment"]["terms"] == 3
+    third_end = bench.sandbox.today().fromisoformat(start) + relativedelta(months=3)
+    assert subscription["endDate"].startswith(third_end.isoformat())
+    assert len(bench.sandbox.effects("end booked")) == 1
+
+
+async def test_a_term_whose_end_isnt_shown_is_looked_at_by_a_person(bench: Bench) -> None:
+    """Pax8 shows no end of the monthly term: handed to a person once, not tried again for ever."""
+    await ordered_until(bench, days=20)
+    bench.sandbox.post("settings", {"pax8.monthly_end_dates": "missing"})
+    bench.sandbox.advance(days=2)
+    await bench.reconcile()
+    await bench.reconcile()
+    run = await end_run(bench)
+    assert run.state is not None
+    assert_ended_as(run.state, "Handed to a person")
+    [mail] = mails(bench, TOM, "could not be booked")
+    assert "shows no end of its term" in mail.text
+
+
+async def test_an_end_that_cant_be_booked_becomes_a_persons(bench: Bench) -> None:
+    """Pax8 refuses: a top-priority ticket, and a mail with the last safe moment to requester and senior colleague."""
+    await ordered_until(bench, days=20)
+    bench.sandbox.post("settings", {"pax8.lock_hours": 24 * 60})
+    bench.sandbox.advance(days=2)
+    await bench.reconcile()
+    run = await end_run(bench)
+    assert run.state is not None
+    assert_ended_as(run.state, "Handed to a person")
+    [mail] = mails(bench, TOM, "could not be booked")
+    assert SAM in mail.to
+    assert "locked before its renewal" in mail.text and "By when" in mail.text
+    [ticket] = [t for t in bench.sandbox.records("autotask.tickets") if (t["externalID"] or "").endswith(":end")]
+    assert "Pax8 portal" in ticket["description"]
+    await bench.reconcile()
+    assert len(await bench.runs("end-subscription")) == 1, "handed over: nobody books it again"
