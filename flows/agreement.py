@@ -248,7 +248,10 @@ async def release(case: Case, envelope: DraftedEnvelope) -> None:
     """N4: contracts releases, corrects or refuses the draft (setting: it goes out directly)."""
     settings = office().settings
     asked_already = case.journal.get("since-release-1") is not None  # then its corrections are gone through again
-    if not asked_already and (settings.release is Release.DIRECT or await agreements.is_out(envelope.envelope_id)):
+    if not asked_already and await agreements.is_out(envelope.envelope_id):
+        return
+    if not asked_already and settings.release is Release.DIRECT:
+        await tell_contracts(case, envelope)
         return
     on_draft: tuple[str, ...] = ()
     for round_ in range(1, 100):
@@ -298,14 +301,36 @@ async def release(case: Case, envelope: DraftedEnvelope) -> None:
         if isinstance(event, RefusedBy | Withdrawn):
             await end_without_order(case, event, envelope)
         if not isinstance(event, Corrected | RefusedBy | Withdrawn):
+            by = getattr(event, "by", "")
+            await stand_by_decision(case, f"release-{round_}", by)
             on_draft = await agreements.compare_draft(envelope.envelope_id, request, round_)
             if on_draft:
                 continue
-            by = getattr(event, "by", "")
-            await stand_by_decision(case, f"release-{round_}", by)
             await case.record("agreement released", "Contracts released the agreement.", by=by)
             return
     raise Ended("Refused", "The agreement was corrected a hundred times; start anew.")
+
+
+async def tell_contracts(case: Case, envelope: DraftedEnvelope) -> None:
+    """N3 with the setting "sent directly": contracts has the information and the draft, which says what was asked."""
+    changed = await agreements.compare_draft(envelope.envelope_id, case.request, 0)
+    if changed:
+        await end(
+            case, envelope, "Refused", "The draft doesn't say what was asked for: " + "; ".join(changed), "DocuSign"
+        )
+    await send_letter(
+        case.reference,
+        Letter(
+            kind="agreement-sent",
+            to=(office().settings.contracts,),
+            subject=f"{case.title}: agreement drafted and sent",
+            todo="There is nothing to do: agreements go out directly by the settings.",
+            facts=(*case.facts, *agreements.prices_in_words(case.request.terms)),
+            link=case.links["Agreement in DocuSign"],
+            link_text="Open the agreement",
+            from_person=case.requester,
+        ),
+    )
 
 
 def release_text(case: Case, on_draft: tuple[str, ...]) -> str:
@@ -440,6 +465,7 @@ async def decide_on_seats(case: Case, envelope: DraftedEnvelope, differences: li
         ),
     )
     if isinstance(event, Decided) and event.choice == "order as signed":
+        await case.journal.put("seats-as-signed", True)
         await case.record("seats as signed", "Ordered as signed: " + "; ".join(differences), by=event.by)
         return
     await end_without_order(case, event, envelope)
@@ -469,6 +495,7 @@ async def accept(case: Case, envelope: DraftedEnvelope, name: str, who: Person, 
         ),
     )
     if isinstance(event, Decided):
+        await stand_by_decision(case, name, event.by)
         await case.record(name, f"Accepted: {what}", by=event.by)
         return event.by
     await end_without_order(case, event, envelope)

@@ -46,8 +46,10 @@ async def end_subscription(subscription_id: str, envelope_id: str, procedure_run
         term = await ending.read_term(subscription_id)
         if term.status == "Cancelled":
             return Completed(message="The subscription is cancelled already.")
-        if request.end is None or term.term_end is None:
-            raise refuse("subscription_id", "N7", "no end date is agreed, or no term is shown.", "Look in Pax8.")
+        if request.end is None:
+            raise refuse("subscription_id", "N7", "no end date was agreed for it.", "End it in the Pax8 portal.")
+        if term.term_end is None:
+            return await hand_to_person(case, term, "Pax8 shows no end of its term, so none can be booked.")
         if term.term_end < request.end:
             await sleep_until(case, day_after(term), f"This term ends on {term.term_end}, before {request.end}")
         try:
@@ -122,7 +124,8 @@ async def tell(case: Case, booked: TermReading) -> None:
 async def hand_to_person(case: Case, term: TermReading, why: str) -> State[Any]:
     """What can't be booked or confirmed becomes a top-priority ticket and a mail, with the last safe moment."""
     request = case.request
-    by_when = f"before {term.term_end}, better a day earlier"
+    ends_on = term.term_end.isoformat() if term.term_end else f"the end of the term that reaches {request.end}"
+    by_when = f"before {ends_on}, better a day earlier"
     what = f"Book the end of {term.product_name} ({term.subscription_id}) in the Pax8 portal {by_when}. {why}"
     await open_ticket(
         f"{case.reference}:end", request.customer.autotask_id, case.title, what, request.requester, 1, True

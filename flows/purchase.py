@@ -77,18 +77,32 @@ async def wait_for_start_day(case: Case, envelope: DraftedEnvelope, signed_at: d
 
 
 async def check_before_ordering(case: Case, envelope: DraftedEnvelope) -> None:
-    """N5, N6: price, name and subscriptions are read again; what changed is put to whom it concerns."""
-    settings, request = office().settings, case.request
-    day = await case.journal.put("ordering-day", settings.calendar.day_of(case.now()).isoformat())
-    found = await read_before_ordering(request, day)
+    """N5, N6: price, name and subscriptions are read again; what changed is put to whom it concerns.
+
+    Decisions that took until another day are followed by another look: what is ordered on was read that day.
+    """
+    calendar = office().settings.calendar
+    for look in range(1, 100):
+        if case.journal.get("ready-to-order") is not None:
+            return
+        day = await case.journal.put(f"ordering-day-{look}", calendar.day_of(case.now()).isoformat())
+        await decide_on_changes(case, envelope, day)
+        if calendar.day_of(case.now()).isoformat() == day:
+            await case.journal.put("ready-to-order", day)
+
+
+async def decide_on_changes(case: Case, envelope: DraftedEnvelope, day: str) -> None:
+    """What changed since the request: each to the person whom it concerns; refusing ends the procedure."""
+    settings = office().settings
+    found = await read_before_ordering(case.request, day)
     for number, renamed in enumerate(found.renamed, start=1):
         await accept(
             case,
             envelope,
-            f"renamed-{number}",
+            f"renamed-{number}-{day}",
             case.requester,
             f"Acknowledge: {renamed}",
-            "Is it the product signed for?",
+            "Is it still the product that was signed for?",
         )
     if found.dearer:
         table = ["| product | our cost at launch | our cost now |", "| :-- | --: | --: |"]
@@ -96,7 +110,7 @@ async def check_before_ordering(case: Case, envelope: DraftedEnvelope) -> None:
         await accept(
             case,
             envelope,
-            "cost-risen",
+            f"cost-risen-{day}",
             settings.pricing,
             "Decide whether to order although our cost has risen",
             "\n".join(table),
@@ -105,7 +119,7 @@ async def check_before_ordering(case: Case, envelope: DraftedEnvelope) -> None:
         await accept(
             case,
             envelope,
-            f"subscribed-{number}",
+            f"subscribed-{number}-{day}",
             settings.contracts,
             f"Decide whether to order although {subscribed}",
             "It was not so when the procedure started. Accepting makes a second subscription of the same product.",
@@ -135,7 +149,7 @@ async def order(case: Case, envelope: DraftedEnvelope, decisions: tuple[SignerDe
             await case.record(
                 "ordered",
                 f"Ordered at Pax8: {case.request.what}, order {placed.order_id}, under {placed.authority_id}.",
-                by=case.request.signer.email,
+                by="DocuSign",
             )
             return placed
     raise RuntimeError("fifty attempts to order; a person must look at this run")
@@ -243,12 +257,18 @@ async def follow_provisioning(case: Case, placed: PlacedOrder) -> tuple[Licence,
 
     async def settled(_hinted: bool) -> Event | None:
         nonlocal latest
-        latest = await licences.read_licences(placed, request.customer.pax8_id)
+        latest = await licences.read_licences(placed, request.customer.pax8_id, request.term)
         if all(licence.settled for licence in latest):
             return DayReached(day=settings.calendar.day_of(case.now()))
         if case.now() >= slow_after:
             await tell_slow(case, latest)
         return None
+
+    async def really_there(event: Event) -> None:
+        if isinstance(event, Decided) and not all(licence.is_there for licence in latest):
+            raise AnswerAgain(
+                "the licences can't be there: Pax8 shows " + "; ".join(licence.in_words() for licence in latest)
+            )
 
     event = await wait_for(
         case,
@@ -259,14 +279,16 @@ async def follow_provisioning(case: Case, placed: PlacedOrder) -> tuple[Licence,
             form=ProvisioningForm,
             until=case.now() + settings.provisioning_poll,
             role="provisioning",
+            check=really_there,
             explain="Nothing is ordered again, however long it takes.",
         ),
         settled,
     )
     if isinstance(event, Decided):
         await case.record("seen working", f"Pax8 shows it as pending, but the licences work. {event.why}", by=event.by)
-    done = await remember_licences(placed, request.customer.pax8_id)
+    done = await remember_licences(placed, request.customer.pax8_id, request.term)
     await tell_billing_rest(case, placed, latest, done)
+    await tell_assumed_end(case, done)
     await case.record("provisioned", "; ".join(licence.in_words() for licence in done), by="Pax8")
     return done
 
@@ -275,17 +297,17 @@ async def look_inline(case: Case, placed: PlacedOrder) -> tuple[Licence, ...]:
     """Stay awake for a moment: most licences are there within a minute."""
     settings = office().settings
     if case.journal.get("settled-provisioning") is not None:
-        return await remember_licences(placed, case.request.customer.pax8_id)
+        return await remember_licences(placed, case.request.customer.pax8_id, case.request.term)
     tries = max(1, int(settings.provisioning_inline.total_seconds() / INLINE_LOOK))
     first = case.journal.get("looked-inline") is None
     await case.journal.put("looked-inline", True)
-    found = await licences.read_licences(placed, case.request.customer.pax8_id)
+    found = await licences.read_licences(placed, case.request.customer.pax8_id, case.request.term)
     for _ in range(tries if first else 0):
         if all(licence.settled for licence in found):
             break
         await case.show("Ordered; provisioning: " + "; ".join(licence.in_words() for licence in found))
         await asyncio.sleep(INLINE_LOOK)
-        found = await licences.read_licences(placed, case.request.customer.pax8_id)
+        found = await licences.read_licences(placed, case.request.customer.pax8_id, case.request.term)
     return found
 
 
@@ -381,6 +403,25 @@ async def tell_billing_rest(
     )
 
 
+async def tell_assumed_end(case: Case, done: tuple[Licence, ...]) -> None:
+    """Words, term end: where Pax8 shows none, start and term are taken, and a person is told."""
+    assumed = [licence for licence in done if licence.renews_assumed and licence.renews]
+    if not assumed:
+        return
+    await send_letter(
+        case.reference,
+        Letter(
+            kind="term-end-assumed",
+            to=(case.requester,),
+            subject=f"{case.title}: Pax8 shows no end of the term",
+            todo="Look into the Pax8 portal when the term ends; start and term were taken instead.",
+            facts=tuple((one.product_name, f"assumed: {one.renews:%Y-%m-%d}") for one in assumed if one.renews),
+            link=case.run_link,
+            link_text="Open the run",
+        ),
+    )
+
+
 async def tell_customer(case: Case, done: tuple[Licence, ...]) -> None:
     """The customer learns the true dates, and where billing comes from (N6, P19)."""
     request, calendar = case.request, office().settings.calendar
@@ -393,6 +434,8 @@ async def tell_customer(case: Case, done: tuple[Licence, ...]) -> None:
     paragraphs = [
         "Your bills come from us. Billing notices inside Microsoft 365 are not used: please ignore them there."
     ]
+    if case.journal.get("seats-as-signed"):
+        paragraphs.insert(0, f"Ordered as signed, which is not what had been asked for: {request.what}.")
     starts = max((first_day(licence.start) for licence in done if licence.start), default=None)
     if request.start and starts and starts > request.start:
         paragraphs.insert(0, f"You had asked for {request.start}; it starts on {starts}.")
@@ -440,7 +483,7 @@ async def schedule_end(case: Case, envelope: DraftedEnvelope, done: tuple[Licenc
     for licence in done:
         if licence.start is None:
             continue
-        start = settings.calendar.day_of(licence.start)
+        start = first_day(licence.start)
         ends_on = end_reaching(start, request.term.months, request.end)
         at = settings.calendar.start_of(term_before(start, ends_on, request.term.months) + timedelta(days=1))
         at = max(at, case.now())

@@ -87,7 +87,9 @@ def read_form(form: LaunchForm, today: date) -> AskedRequest:
             "Say who of the customer asked for annual, and why; or choose Monthly.",
         )
     if form.term is Term.MONTHLY and form.billing_frequency is Billing.ANNUAL:
-        problem("billing_frequency", "N1", "a Monthly term can't be billed annually.", "Choose Monthly, or the 1-Year term.")
+        problem(
+            "billing_frequency", "N1", "a Monthly term can't be billed annually.", "Choose Monthly, or the 1-Year term."
+        )
     for field in ("mca_first_name", "mca_last_name"):
         if not getattr(form, field).strip():
             problem(

@@ -256,9 +256,10 @@ async def read_signed_agreement(
     except ValidationError as invalid:
         raise NotSigned("; ".join(str(error["msg"]) for error in invalid.errors())) from None
     templates = office().settings.templates
-    known = {templates.monthly, templates.annual} & made_from
-    if known and office().settings.template_for(agreement.paper.term.value) not in known:
-        raise NotSigned(f"the paper says {agreement.paper.term.value}, but was made from another term's template (Y1)")
+    if office().settings.template_for(agreement.paper.term.value) not in made_from:
+        other = {templates.monthly, templates.annual} & made_from
+        what = "from another term's template" if other else "from neither of our templates"
+        raise NotSigned(f"the paper says {agreement.paper.term.value}, but was made {what} (Y1, N4)")
     return agreement
 
 

@@ -4,11 +4,12 @@ import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from dateutil.relativedelta import relativedelta
 from pydantic import AwareDatetime
 
 from rules.agreement import Paper
 from rules.authority import NotCovered, SignedAgreement, SignerDecision
-from rules.order import Frozen, LicenceOrder
+from rules.order import Frozen, LicenceOrder, Term
 from rules.refusal import Problem, Refused
 from rules.request import CheckedRequest
 from tasks import catalogue
@@ -61,7 +62,7 @@ class UnclearOrder(Exception):
 
 
 class TooEarly(Exception):
-    """"No order is there" was said before a late order could show. Nothing was freed, nothing is sent again."""
+    """Somebody said that no order is there before a late one could show. Nothing was freed, nothing is sent again."""
 
 
 @step(key=lambda request, envelope_id, decisions, attempt: f"{request.reference}-{attempt}")
@@ -244,8 +245,8 @@ async def new_orders_like(order: LicenceOrder, before: Before) -> list[Order]:
 
 
 def placed_order(placed: Order, order: LicenceOrder, authority_id: str, before: Before) -> PlacedOrder:
-    """The order as the procedure goes on with it."""
-    names = {line.product_id: line.product_name for line in order.lines}
+    """The order as the procedure goes on with it: seats as they were signed and sent, ids as Pax8 gave them (P4)."""
+    ids = {line.product_id: line.subscription_id or "" for line in placed.lines}
     return PlacedOrder(
         order_id=placed.id,
         authority_id=authority_id,
@@ -253,11 +254,11 @@ def placed_order(placed: Order, order: LicenceOrder, authority_id: str, before: 
         lines=tuple(
             OrderedLine(
                 product_id=line.product_id,
-                product_name=names[line.product_id],
-                seats=line.quantity,
-                subscription_id=line.subscription_id or "",
+                product_name=line.product_name,
+                seats=line.seats,
+                subscription_id=ids.get(line.product_id, ""),
             )
-            for line in placed.lines
+            for line in order.lines
         ),
         known_subscriptions=before.subscriptions,
     )
@@ -329,17 +330,22 @@ class Licence(Frozen):
     status: str = "not there yet"
     start: AwareDatetime | None = None
     renews: AwareDatetime | None = None
+    renews_assumed: bool = False
     vendor_id: str = ""
 
     @property
     def settled(self) -> bool:
+        return self.is_there and bool(self.vendor_id) and not self.is_pending
+
+    @property
+    def is_there(self) -> bool:
+        """Whether id, seats and dates are what they must be, whatever the status says."""
         return bool(
             self.subscription_id
             and self.seats_read == self.seats
             and self.start is not None
             and self.renews is not None
-            and self.vendor_id
-            and not self.is_pending
+            and self.status != "Cancelled"
         )
 
     @property
@@ -351,7 +357,14 @@ class Licence(Frozen):
         return f"{self.seats} × {self.product_name}: {self.status}, {self.seats_read} of {self.seats} seats"
 
 
-async def read_licences(placed: PlacedOrder, company_id: str) -> tuple[Licence, ...]:
+def assumed_end(subscription: Subscription, term: Term) -> datetime | None:
+    """The term's end where Pax8 shows none: the start and the term's months (clauses, Words); a person is told."""
+    if subscription.start is None or subscription.status.startswith(("Pending", "Waiting")):
+        return None
+    return subscription.start + relativedelta(months=term.months)
+
+
+async def read_licences(placed: PlacedOrder, company_id: str, term: Term) -> tuple[Licence, ...]:
     """The subscriptions of an order as Pax8 shows them now (P4, P17)."""
     pax8 = office().pax8
     there = [one async for one in pax8.subscriptions(company_id=company_id)]
@@ -373,7 +386,8 @@ async def read_licences(placed: PlacedOrder, company_id: str) -> tuple[Licence, 
                 seats_read=full.quantity,
                 status=full.status,
                 start=full.start,
-                renews=full.commitment_term.end if full.commitment_term else None,
+                renews=(full.commitment_term.end if full.commitment_term else None) or assumed_end(full, term),
+                renews_assumed=full.commitment_term is None or full.commitment_term.end is None,
                 vendor_id=full.vendor_subscription_id,
             )
         )

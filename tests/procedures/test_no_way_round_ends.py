@@ -34,12 +34,12 @@ async def test_an_agreed_end_ends_its_own_subscription_and_no_other(bench: Bench
     """Another customer's subscription, and one of this customer that the agreement didn't buy: left alone."""
     run, envelope, own = await signed_with_an_end(bench)
     mine = bench.sandbox.get(f"records/pax8.subscriptions/{own}")
-    companies = {record["name"]: record["id"] for record in bench.sandbox.records("pax8.companies")}
+    fabrikam = next(one["id"] for one in bench.sandbox.records("pax8.companies") if one["name"] == "Fabrikam Inc")
     others = {
         "another customer's": {
             **mine,
             "id": "aaaaaaaa-0000-4000-8000-000000000001",
-            "companyId": companies["Fabrikam Inc"],
+            "companyId": fabrikam,
         },
         "bought before": {**mine, "id": "aaaaaaaa-0000-4000-8000-000000000002"},
     }

@@ -69,7 +69,7 @@ async def test_no_action_of_any_form_orders_anything_before_the_signature(bench:
             if await bench.waits_for(run) in (wait, "release-2"):
                 await answered(bench, run, action=action, decided_by=who, **filled)
         assert not orders(bench), wait
-    assert list(seen)[0] == "pricing"
+    assert next(iter(seen)) == "pricing"
     assert {"term", "signature"} <= set(seen)
     state = await answered(bench, run, action="withdraw", decided_by=TOM, note="enough")
     assert state.name == "Withdrawn"

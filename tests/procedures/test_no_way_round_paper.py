@@ -126,10 +126,7 @@ async def test_a_forged_request_is_refused_however_good_the_paper_is(bench: Benc
     others = {record["name"]: record for record in bench.sandbox.records("pax8.companies")}
     other = others["Fabrikam Inc"]["id"]
     organisations = {record["name"]: record["id"] for record in bench.sandbox.records("itglue.organizations")}
-    fabrikam_tenant = next(
-        r["customer"]["tenantId"] if "customer" in r else r["tenantId"]
-        for r in [{"tenantId": tenant_of(bench, organisations["Fabrikam Inc"])}]
-    )
+    fabrikam_tenant = tenant_of(bench, organisations["Fabrikam Inc"])
     genuine = {"Product1": "Visio Plan 1", "ProductId1": "", "Seats1": "3", "UnitPrice1": "6.00"}
     visio_2 = next(p for p in bench.sandbox.records("pax8.products") if p["name"].startswith("Visio Plan 2"))
 
