@@ -1,5 +1,6 @@
 """The agreement's legs: prices, draft, release, signature, and what was signed (N2 to N6). Plain functions."""
 
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -368,10 +369,32 @@ async def wait_for_signature(case: Case, envelope: DraftedEnvelope) -> Signed:
     async def look(hinted: bool) -> Event | None:
         return await agreements.look_at_envelope(case, envelope.envelope_id, hinted)
 
+    def whose_turn(wait: Wait) -> Wait:
+        if case.journal.get(agreements.CUSTOMER_SIGNED) is None:
+            return wait
+        return replace(
+            wait,
+            awaited=settings.msp_signer,
+            what=f"Countersign the agreement for {request.what}",
+            role="countersigner",
+            ask_first=True,
+            letter=Letter(
+                kind="countersign",
+                to=(settings.msp_signer,),
+                subject=f"{case.title}: the customer has signed, please countersign",
+                todo="Countersign the agreement: it is in the mail from DocuSign.",
+                otherwise="Until then it is not complete, and nothing is ordered.",
+                link=case.links["Agreement in DocuSign"],
+                link_text="Open the agreement",
+                from_person=case.requester,
+            ),
+        )
+
     event = await wait_for(
         case,
         Wait(
             name="signature",
+            after_look=whose_turn,
             awaited=signer,
             what=f"Sign the agreement for {request.what}",
             form=LookForm,

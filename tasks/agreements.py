@@ -21,6 +21,7 @@ from tasks.step import step
 from vendors.docusign import Envelope, EnvelopeDraft, RoleAssignment
 from vendors.errors import Refused as VendorRefused
 
+CUSTOMER_SIGNED = "customer-signed"
 LOOK_EVERY = timedelta(minutes=15)
 FIND_SINCE = timedelta(days=400)
 NAMESPACE = uuid.UUID("3a8c1c5e-6f0b-4a57-9d3c-7f6f0a1b2c3d")
@@ -190,6 +191,9 @@ async def look_at_envelope(case: Case, envelope_id: str, hinted: bool) -> Event 
         return None
     reading = read_envelope(await office().docusign.envelope(envelope_id), now)
     event = event_of(reading)
+    customers = reading.signers_of(office().settings.templates.client_role)
+    if event is None and customers and all(signer.status == "completed" for signer in customers):
+        await case.journal.put(CUSTOMER_SIGNED, now.isoformat())
     if event is None:
         await case.journal.put(f"looked-{envelope_id}-{len(looks) + 1:04d}", now.isoformat())
     return event

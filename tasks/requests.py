@@ -1,5 +1,6 @@
 """The check of a request before anything happens outside: every system is read, nothing is written (N1)."""
 
+import contextlib
 from urllib.parse import urlsplit
 
 from prefect.client.schemas.objects import FlowRun, StateType
@@ -67,7 +68,12 @@ async def look_everything_up(case: Case, asked: AskedRequest) -> CheckedRequest:
     keep(requester)
     follow_up = await colleague("follow_up_person", "P13", form.follow_up_person) if form.follow_up_person else None
     keep(follow_up)
-    organisation = await office().itglue.organisation_by_psa_id(company.id)
+    try:
+        organisation = await office().itglue.organisation_by_psa_id(company.id)
+    except VendorRefused as ambiguous:
+        raise refuse(
+            "customer", "P11", f"{ambiguous.message}.", "Mend the link in IT Glue, then start again."
+        ) from None
     if organisation is None:
         problems.append(
             Problem(
@@ -166,7 +172,8 @@ async def the_company(asked: str) -> Company:
     found = await office().autotask.companies_named(asked)
     exact = [c for c in found if c.name.casefold() == asked.casefold() and c.active]
     if not exact and asked.isdecimal():
-        found = [await office().autotask.company(int(asked))]
+        with contextlib.suppress(NotFound):
+            found = [await office().autotask.company(int(asked))]
         exact = [company for company in found if company.active]
     if len(exact) == 1:
         return exact[0]

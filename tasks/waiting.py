@@ -48,7 +48,7 @@ class Wait:
     `may_decide` empty: any active colleague. `until`: the business moment at which the outside world is looked at
     again by itself. `letter`: what is mailed to `awaited` at the start (unless `ask_first` is off), again after the
     first `patience`, and to `turn_to` (the senior colleague, if nobody is named) after the second. `check` may
-    refuse an answer by raising `AnswerAgain`.
+    refuse an answer by raising `AnswerAgain`. `after_look` may say that somebody else is awaited by now.
     """
 
     name: str
@@ -65,6 +65,7 @@ class Wait:
     patience: Patience | None = None
     turn_to: Person | None = None
     check: Callable[[Event], Awaitable[None]] | None = None
+    after_look: "Callable[[Wait], Wait] | None" = None
 
 
 async def wait_for(case: Case, wait: Wait, look: Look = nothing_to_see) -> Event:
@@ -89,6 +90,8 @@ async def wait_for(case: Case, wait: Wait, look: Look = nothing_to_see) -> Event
     seen = await look(hinted)
     if seen is not None:
         return event_from(await case.journal.put(settled_key, event_to(seen)))
+    if wait.after_look is not None:
+        wait = wait.after_look(wait)
     await sleep(case, wait, len(answers) + 1, complaint)
     raise AssertionError("unreachable: sleeping ends the process")
 
