@@ -9,7 +9,9 @@ import threading
 from types import FrameType
 
 from deployments.children import ChildFailed
+from deployments.demo import leave_waiting, one_order
 from deployments.environment import client_environment, database_url_from_shell
+from deployments.player import Player, WentWrong
 from deployments.postgres import NoPostgres
 from deployments.running import AlreadyRuns, find_running, stop_running
 from deployments.stack import CHECKOUT, HOME, LocalStack
@@ -34,8 +36,9 @@ def run() -> int:
                 f"\nSandbox console  {stack.sandbox_url}"
                 f"\nPrefect API      {stack.prefect_api}"
                 f"\nLogs             {stack.logs}"
-                "\n\nCtrl-C ends everything."
             )
+            show(stack)
+            print("\nIt is yours now. Ctrl-C ends everything.")
             while not asked_to_end.wait(LOOK_SECONDS):
                 stack.raise_if_ended()
     except KeyboardInterrupt:
@@ -44,6 +47,21 @@ def run() -> int:
         print(error, file=sys.stderr)
         return 1
     return 0
+
+
+def show(stack: LocalStack) -> None:
+    """On a new world, play one order before the person's eyes, and leave two more waiting for him."""
+    player = Player(stack.prefect_api, stack.sandbox_url)
+    if player.effects():
+        print("\nThe world is as you left it; `make clean` makes a new one.")
+        return
+    try:
+        print("\nA new subscription, from the request to the billing notice:")
+        one_order(player, print)
+        print("\nTwo more wait for you (Runs, then Resume; the customer signs in the console):")
+        leave_waiting(player, print)
+    except WentWrong as error:
+        print(f"It went wrong: {error}", file=sys.stderr)
 
 
 def stop() -> int:

@@ -46,16 +46,16 @@ FABRIKAM = {
     "term": "1-Year",
     "annual_reason": "Frida Novak asked for it: the finance team stays, and annual is cheaper.",
 }
-ADVENTURE = {
-    "customer": "Adventure Works",
-    "ticket": "T20261117.0009",
+LITWARE = {
+    "customer": "Litware",
+    "ticket": "T20261113.0005",
     "requester": TOM,
-    "signer": "hugo@adventure-works.example",
+    "signer": "lena@litware.example",
     "product": "Visio Plan 2",
     "seats": 2,
     "quote_line": "Visio Plan 2",
-    "mca_first_name": "Hugo",
-    "mca_last_name": "Lind",
+    "mca_first_name": "Lena",
+    "mca_last_name": "Hart",
     "pricing_first": True,
 }
 ONCE = {
@@ -111,11 +111,11 @@ def check(player: Player, say: Say) -> None:
 def leave_waiting(player: Player, say: Say) -> None:
     """Start two more and leave them to the person in front of the screen."""
     fabrikam = player.start("new-subscription", FABRIKAM, "demo-power-bi")
-    adventure = player.start("new-subscription", ADVENTURE, "demo-visio-2")
+    litware = player.start("new-subscription", LITWARE, "demo-visio-2")
     player.wait_until_waiting(fabrikam, "release-1")
-    player.wait_until_waiting(adventure, "pricing")
+    player.wait_until_waiting(litware, "pricing")
     say(f"  Fabrikam Inc · Power BI Pro × 5, annual: waits for contracts. In its form you are {ROBERTA}.")
-    say("  Adventure Works · Visio Plan 2 × 2: waits for prices. In its form you are matthew@northgate.example.")
+    say("  Litware · Visio Plan 2 × 2: waits for prices. In its form you are matthew@northgate.example.")
 
 
 def fresh_home() -> Path:

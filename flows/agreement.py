@@ -249,9 +249,11 @@ async def release(case: Case, envelope: DraftedEnvelope) -> None:
     """N4: contracts releases, corrects or refuses the draft (setting: it goes out directly)."""
     settings = office().settings
     asked_already = case.journal.get("since-release-1") is not None  # then its corrections are gone through again
-    if not asked_already and await agreements.is_out(envelope.envelope_id):
+    sent_directly = case.journal.get("sent-directly") is not None  # it stands, whatever the setting says by now
+    if not asked_already and not sent_directly and await agreements.is_out(envelope.envelope_id):
         return
-    if not asked_already and settings.release is Release.DIRECT:
+    if sent_directly or (not asked_already and settings.release is Release.DIRECT):
+        await case.journal.put("sent-directly", True)
         await tell_contracts(case, envelope)
         return
     on_draft: tuple[str, ...] = ()

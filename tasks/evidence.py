@@ -5,7 +5,7 @@ The order itself reads the evidence anew: this reading authorises nothing.
 
 from pydantic import ValidationError
 
-from rules.agreement import Difference, Paper
+from rules.agreement import Difference, Paper, with_signed_seats
 from rules.authority import SignedAgreement
 from rules.order import Frozen
 from rules.request import CheckedRequest
@@ -39,10 +39,11 @@ async def read_what_was_signed(request: CheckedRequest, envelope_id: str) -> Wha
     if reading.reference and reading.reference != request.reference:
         return WhatWasSigned(unreadable=f"the envelope belongs to {reading.reference}")
     terms = request.terms
+    value = max(terms.first_term_value, with_signed_seats(terms, agreement.paper).first_term_value)
     return WhatWasSigned(
         paper=agreement.paper,
         differences=differences(terms, agreement.paper),
-        unauthorised=agreement.unauthorised_signers(terms.first_term_value),
+        unauthorised=agreement.unauthorised_signers(value),
     )
 
 

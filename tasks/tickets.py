@@ -81,6 +81,20 @@ async def add_marker(ticket_id: int, authority_id: str, used_for: str, text: str
     )
 
 
+@step(key=lambda ticket_id, assignee, occasion: occasion)
+async def assign_ticket(ticket_id: int, assignee: Person, occasion: str) -> int:
+    """Give a ticket to a colleague, in the role in which they hold tickets. Naturally repeatable.
+
+    Raises Autotask's `Refused` for a colleague who can't hold tickets; nothing was changed then.
+    """
+    autotask = office().autotask
+    resource = await autotask.resource_by_email(assignee.email)
+    if resource is not None:
+        role = await autotask.service_desk_role(resource.id)
+        await autotask.update_ticket(ticket_id, assigned_resource_id=resource.id, assigned_role_id=role)
+    return ticket_id
+
+
 @step(key=lambda ticket_id, resolution: "complete")
 async def complete_ticket(ticket_id: int, resolution: str) -> int:
     """Set the ticket to complete, with what was done. Only when no follow-up is open (decision 11)."""

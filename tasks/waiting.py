@@ -5,7 +5,7 @@ an answer that decides nothing ("look again", an unreadable price) opens the nex
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -29,6 +29,8 @@ from tasks.people import find_colleague
 from tasks.runs import set_tags
 from tasks.schedule import look_at
 from tasks.step import assert_run_is_ours
+from tasks.tickets import assign_ticket
+from vendors.errors import Refused as VendorRefused
 
 MOST_ROUNDS = 500
 SAME_ROUND = 5
@@ -79,7 +81,7 @@ async def wait_for(case: Case, wait: Wait, look: Look = nothing_to_see) -> Event
     if settled is not None:
         return event_from(settled)
 
-    answers = answers_so_far(case, wait.name)
+    answers, owner = answers_so_far(case, wait.name), case.requester
     complaint = ""
     for number, answer in enumerate(answers, start=1):
         event, complaint = await understand(case, wait, number, answer)
@@ -92,6 +94,8 @@ async def wait_for(case: Case, wait: Wait, look: Look = nothing_to_see) -> Event
         return event_from(await case.journal.put(settled_key, event_to(seen)))
     if wait.after_look is not None:
         wait = wait.after_look(wait)
+    if case.requester != owner:
+        wait = moved(wait, owner, case.requester)
     await sleep(case, wait, len(answers) + 1, complaint)
     raise AssertionError("unreachable: sleeping ends the process")
 
@@ -130,10 +134,7 @@ async def understand(case: Case, wait: Wait, number: int, answer: dict[str, Any]
             return None, ""
         decider = await find_colleague(form.decided_by)
         if isinstance(event, HandedOver):
-            colleague = await find_colleague(event.to)
-            await case.hand_over(f"{wait.name}-{number}", colleague)
-            await confirm(case, wait, number, decider, f"handed the procedure over to {colleague.name}")
-            await tell_new_owner(case, wait, number, colleague)
+            await hand_over(case, wait, number, decider, event)
             return None, ""
         if (
             not isinstance(event, Withdrawn)
@@ -148,6 +149,38 @@ async def understand(case: Case, wait: Wait, number: int, answer: dict[str, Any]
     except (AnswerAgain, ValidationError) as unusable:
         return None, str(unusable)
     return event, ""
+
+
+async def hand_over(case: Case, wait: Wait, number: int, decider: Person, event: HandedOver) -> None:
+    """Run, ticket and mails move to a colleague; both are told. Raises `AnswerAgain` where that can't be."""
+    colleague, occasion = await find_colleague(event.to), f"{wait.name}-{number}"
+    try:
+        await assign_ticket(case.request.ticket_id, colleague, occasion)
+    except VendorRefused as refusal:
+        raise AnswerAgain(f"colleague: Autotask won't give {colleague.name} the ticket: {refusal.message}") from None
+    await case.hand_over(occasion, colleague)
+    why = f": {event.why}" if event.why else "."
+    await case.record(f"handed over {occasion}", f"Handed over to {colleague.name}{why}", by=decider.email)
+    await confirm(case, wait, number, decider, f"handed the procedure over to {colleague.name}")
+    await tell_new_owner(case, wait, number, colleague)
+
+
+def moved(wait: Wait, before: Person, now: Person) -> Wait:
+    """The wait as it stands after its answers moved the procedure from one colleague to another."""
+
+    def whoever(person: Person) -> Person:
+        return now if same_address(person.email, before.email) else person
+
+    letter = wait.letter
+    if letter is not None:
+        letter = letter.model_copy(update={"to": tuple(whoever(person) for person in letter.to)})
+    return replace(
+        wait,
+        awaited=whoever(wait.awaited),
+        may_decide=tuple(whoever(person) for person in wait.may_decide),
+        letter=letter,
+        turn_to=whoever(wait.turn_to) if wait.turn_to is not None else None,
+    )
 
 
 def may_decide(case: Case, wait: Wait) -> tuple[Person, ...]:

@@ -54,6 +54,8 @@ def read_error(response: httpx.Response) -> ErrorDetail:
 def read_login_error(response: httpx.Response) -> ErrorDetail:
     """Read a token endpoint's error: whatever it refuses is a fault of the credentials."""
     body = response.json()
+    if isinstance(body.get("error"), dict):  # a gateway before it speaks as Graph does
+        return read_error(response)
     first_line = (str(body.get("error_description") or "").splitlines() or [""])[0]
     verdict: type[VendorError] | None = Unauthorised if response.status_code in (400, 401, 403) else None
     return ErrorDetail(first_line, code=body.get("error"), trace_id=body.get("trace_id"), verdict=verdict)

@@ -244,9 +244,9 @@ class VendorHttp:
         kind = detail.verdict or verdict_of(response.status_code, write=write)
         error = kind(
             self.vendor,
-            one_line(detail.message or response.reason_phrase, self._secrets),
+            one_line(str(detail.message or response.reason_phrase), self._secrets),
             status=response.status_code,
-            code=one_line(detail.code, self._secrets) if detail.code else None,
+            code=one_line(str(detail.code), self._secrets) if detail.code else None,
             trace_id=detail.trace_id,
             method=response.request.method,
             path=response.request.url.path,

@@ -5,15 +5,15 @@ from tests.procedures.people import (
     WEBHOOK,
     assert_done,
     assert_ended_as,
+    launch,
     launch_to_signature,
     mails,
     notes,
     ordered,
     paper_says,
-    settings,
     sign,
 )
-from tests.procedures.requests import ADA, FRIDA, JO, MATTHEW, ROBERTA, SAM, TOM, contoso, fabrikam
+from tests.procedures.requests import ADA, JO, MATTHEW, ROBERTA, SAM, TOM, contoso, fabrikam
 
 CONTOSO_TICKET = 700175
 VISIO_1 = "20b09e7a-01a8-5f3f-831c-e24784ed7815"
@@ -62,7 +62,7 @@ async def test_seats_as_signed_can_lift_a_signer_over_their_limit(bench: Bench) 
     paper_says(bench, await bench.envelope(run), Seats1="400")
     await sign(bench, run)
     await bench.answer(run, action="order as signed", decided_by=TOM)
-    assert await bench.waits_for(run) == f"signer-{FRIDA}"
+    assert (await bench.waits_for(run)).startswith("signer-frida")
     await bench.answer(run, action="accept", decided_by=TOM)
     assert "tom@northgate.example may not decide this; roberta@northgate.example" in await bench.form(run)
     assert not bench.sandbox.effects("order placed")
@@ -72,17 +72,14 @@ async def test_seats_as_signed_can_lift_a_signer_over_their_limit(bench: Bench) 
 
 async def test_an_unauthorised_signer_is_contracts_decision(bench: Bench) -> None:
     """Ben signed, who may only confirm: contracts refuses, then (in another procedure) the service manager accepts."""
-    bench.sandbox.post("pax8/provisioning", {"mode": "instant"})
     for action, decider, note in (("refuse", ROBERTA, "Ben may not"), ("accept", SAM, "I rang Ada")):
-        async with settings(release="contracts releases"):
-            run = await bench.start(**contoso())
-            await bench.play(run)
+        run = await launch(bench, contoso())
         ben = {"roleName": "Client signer", "name": "Ben Okafor", "email": "ben@contoso.example"}
         envelope = await bench.envelope(run)
         bench.sandbox.post(f"envelopes/{envelope}/edit", {"signers": [ben]})
         await bench.answer(run, action="release", decided_by=ROBERTA)
         await sign(bench, run)
-        assert await bench.waits_for(run) == "signer-ben@contoso.example"
+        assert (await bench.waits_for(run)).startswith("signer-ben-contoso")
         assert "is not an authorised contact with the right to sign" in await bench.form(run)
         state = await bench.answer(run, action=action, decided_by=decider, note=note)
         if action == "refuse":
@@ -111,16 +108,16 @@ async def test_what_changed_before_ordering_goes_to_whom_it_concerns(bench: Benc
     bench.sandbox.http.put(f"records/pax8.subscriptions/{extra['id']}", json=extra).raise_for_status()
 
     await sign(bench, run)
-    assert await bench.waits_for(run) == "renamed-1"
+    assert (await bench.waits_for(run)).startswith("renamed-1-")
     assert "is called Visio Web Plan" in await bench.form(run)
     await bench.answer(run, action="accept", decided_by=TOM)
-    assert await bench.waits_for(run) == "cost-risen"
+    assert (await bench.waits_for(run)).startswith("cost-risen-")
     assert "| Visio Plan 1 | 5.04 | 5.41 |" in await bench.form(run), "pricing sees both costs"
     assert "5.41" not in mails(bench, MATTHEW, "your decision is needed")[0].text
     await bench.answer(run, action="accept", decided_by=ROBERTA)
     assert "roberta@northgate.example may not decide this; matthew@northgate.example" in await bench.form(run)
     await bench.answer(run, action="accept", decided_by=MATTHEW)
-    assert await bench.waits_for(run) == "subscribed-1"
+    assert (await bench.waits_for(run)).startswith("subscribed-1-")
     await bench.answer(run, action="accept", decided_by=MATTHEW)
     assert "matthew@northgate.example may not decide this; roberta@northgate.example" in await bench.form(run)
     assert not bench.sandbox.effects("order placed")

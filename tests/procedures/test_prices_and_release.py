@@ -150,11 +150,14 @@ async def test_a_release_waits_for_that_was_not_me(bench: Bench) -> None:
 
 
 async def test_sent_directly_where_the_settings_say_so(bench: Bench) -> None:
-    """No release is waited for; the customer has it at once, and is told what to look for."""
+    """No release is waited for, nor later when the setting is changed; contracts has it by mail (N3)."""
     async with settings(release="sent directly"):
         run = await launch(bench, contoso())
     assert await bench.waits_for(run) == "signature"
     assert len(bench.sandbox.effects("envelope sent")) == 1
+    assert "6.00 USD per seat" in mails(bench, ROBERTA, "drafted and sent")[0].text
+    await bench.answer(run, action="look again", decided_by=TOM)
+    assert await bench.waits_for(run) == "signature", "it is out: nobody is asked to release it any more"
 
 
 async def given(bench: Bench, send: bool = True, **tabs: str) -> str:
