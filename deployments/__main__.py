@@ -13,7 +13,7 @@ from deployments.demo import leave_waiting, one_order
 from deployments.environment import client_environment, database_url_from_shell
 from deployments.player import Player, WentWrong
 from deployments.postgres import NoPostgres
-from deployments.running import AlreadyRuns, find_running, stop_running
+from deployments.running import AlreadyRuns, find_running, refuse_second, stop_running
 from deployments.stack import CHECKOUT, HOME, LocalStack
 
 LOOK_SECONDS = 0.5
@@ -30,6 +30,7 @@ def run() -> int:
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGHUP, end)
     try:
+        refuse_second(HOME)  # before its ports are told to be taken
         with LocalStack(usual_ports=True, database_url=database_url_from_shell()) as stack:
             print(
                 f"\nPrefect UI       {stack.ui_url}"

@@ -24,9 +24,7 @@ def only_one(home: Path, addresses: Addresses) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise AlreadyRuns(
-                f"A stack already runs from {home}: {_describe(home)}. Stop it with `make stop`."
-            ) from None
+            raise AlreadyRuns(_in_words(home)) from None
         description = _description(home)
         description.write_text(json.dumps({"pid": os.getpid(), "addresses": asdict(addresses)}))
         try:
@@ -35,16 +33,24 @@ def only_one(home: Path, addresses: Addresses) -> Iterator[None]:
             description.unlink(missing_ok=True)
 
 
+def refuse_second(home: Path) -> None:
+    """Raises `AlreadyRuns` when a stack runs from this home directory."""
+    if _held(home):
+        raise AlreadyRuns(_in_words(home))
+
+
 def find_running(home: Path) -> Addresses | None:
-    """Where the stack of that home directory listens; None when none runs."""
-    return Addresses(**_read(home)["addresses"]) if _held(home) else None
+    """Where the stack of that home directory listens; None when none runs, or one is only just starting."""
+    found = _read(home) if _held(home) else None
+    return Addresses(**found["addresses"]) if found else None
 
 
 def stop_running(home: Path) -> bool:
     """Ask the stack of that home directory to end, and wait until it has; False when none runs."""
-    if not _held(home):
+    found = _read(home) if _held(home) else None
+    if found is None:
         return False
-    os.kill(_read(home)["pid"], signal.SIGTERM)
+    os.kill(found["pid"], signal.SIGTERM)
     with (home / "stack.lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
     return True
@@ -54,17 +60,18 @@ def _description(home: Path) -> Path:
     return home / "stack.json"
 
 
-def _read(home: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(_description(home).read_text())
+def _read(home: Path) -> dict[str, Any] | None:
+    try:
+        found: dict[str, Any] = json.loads(_description(home).read_text())
+    except (OSError, ValueError):  # not written yet, or just taken away
+        return None
     return found
 
 
-def _describe(home: Path) -> str:
-    try:
-        found = _read(home)
-        return f"process {found['pid']}, {Addresses(**found['addresses']).ui}"
-    except (OSError, ValueError):
-        return "just starting or just ending"
+def _in_words(home: Path) -> str:
+    found = _read(home)
+    where = f"process {found['pid']}, {Addresses(**found['addresses']).ui}" if found else "just starting or ending"
+    return f"A stack already runs from {home}: {where}. Stop it with `make stop`."
 
 
 def _held(home: Path) -> bool:

@@ -104,6 +104,11 @@ class Calendar(Frozen):
         day = self.business_days_before(term_end, CUT_OFF_BUSINESS_DAYS)
         return datetime.combine(day, END_OF_DAY, self.zone).astimezone(UTC)
 
+    def in_short(self, moment: datetime) -> str:
+        """A moment for tables, with its zone: `30 Nov 2026, 23:59 EST`."""
+        here = moment.astimezone(self.zone)
+        return f"{here.day} {here:%b %Y, %H:%M} {here.tzname()}"
+
     def in_words(self, moment: datetime) -> str:
         """A moment for people, with its zone: `Monday 30 November 2026, 23:59 EST`."""
         here = moment.astimezone(self.zone)

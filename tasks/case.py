@@ -143,11 +143,13 @@ class Case:
         """End as Refused: the problems on the page and in the state's message."""
         problems = tuple(str(problem) for problem in refusal.problems)
         await self.show("Refused", problems=problems)
+        await set_tags(self.run_id, self.tags)
         return Cancelled(name="Refused", message="Refused, nothing has happened outside:\n" + str(refusal))
 
     async def ended(self, end: Ended) -> State[None]:
         """End as what it is."""
         await self.show(end.name)
+        await set_tags(self.run_id, self.tags)
         return Cancelled(name=end.name, message=end.message)
 
     def now(self) -> datetime:

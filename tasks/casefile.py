@@ -71,6 +71,7 @@ def render(case: CaseFile, calendar: Calendar, now: datetime) -> str:
     env = environment()
     env.filters["md"] = in_markdown
     env.filters["when"] = calendar.in_words
+    env.filters["short"] = calendar.in_short
     return env.get_template("casefile.md.j2").render(case=case, now=now)
 
 

@@ -36,7 +36,9 @@ async def conduct(body: Body) -> State[None] | None:
     async with open_office():
         case = await Case.open()
         try:
-            return await body(case)
+            end = await body(case)
+            await set_tags(case.run_id, case.tags)  # nobody is awaited any more
+            return end
         except Refused as refusal:
             return await case.refused(refusal)
         except Ended as end:

@@ -23,6 +23,7 @@ R = TypeVar("R")
 
 TRANSIENT = (RateLimited, Unavailable, UnclearOutcome)
 RETRIES = 3
+NAME_AT_MOST = 100
 
 
 def step(
@@ -41,6 +42,9 @@ def step(
         def cache_key(context: TaskRunContext, arguments: dict[str, Any]) -> str:
             return step_key(str(context.task_run.flow_run_id), name, key(**arguments))
 
+        def run_name(parameters: dict[str, Any]) -> str:
+            return f"{name}: {key(**parameters)}"[:NAME_AT_MOST]
+
         @functools.wraps(function)
         async def fenced(*args: P.args, **kwargs: P.kwargs) -> R:
             await assert_run_is_ours()
@@ -48,6 +52,7 @@ def step(
 
         made: Any = task(
             name=name,
+            task_run_name=cast("Any", run_name),
             cache_key_fn=cache_key,
             persist_result=True,
             result_serializer="json",

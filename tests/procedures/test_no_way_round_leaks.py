@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from prefect.client.orchestration import get_client
+from pydantic import SecretStr
 
 from tests.procedures import leaks
 from tests.procedures.attacks import memory, orders
@@ -17,6 +19,7 @@ from tests.procedures.conftest import all_flows
 from tests.procedures.harness import Bench, Sandbox
 from tests.procedures.requests import MATTHEW, ROBERTA, SAM, TOM, contoso
 from vendors.docusign import DocuSignBlock
+from vendors.graph import GraphPartnerBlock
 from vendors.pax8 import Pax8Block
 
 PLANTED = "planted-7f6a1c-secret"
@@ -48,16 +51,21 @@ class Everything:
     heard: str
 
 
-async def fails_with(bench: Bench, run: Any, block: Any, **wrong: Any) -> None:
-    """One segment with a wrong credential: the run fails; the right one is put back, and a Retry goes on."""
+@asynccontextmanager
+async def wrong(block: Any, **credential: str) -> AsyncIterator[None]:
+    """A block with a wrong credential for a while."""
     right = await block.aload("main")
-    await right.model_copy(update=wrong).asave("main", overwrite=True)
-    async with get_client() as client:
-        await client.resume_flow_run(run, run_input={"action": "look again", "decided_by": "DocuSign webhook"})
+    await right.model_copy(update={name: SecretStr(value) for name, value in credential.items()}).asave(
+        "main", overwrite=True
+    )
+    yield
+    await right.asave("main", overwrite=True)
+
+
+async def fails(bench: Bench, run: Any) -> None:
+    """One more segment, which fails."""
     state = await bench.segment(run)
     assert state.is_failed(), state
-    await right.asave("main", overwrite=True)
-    await bench.segment(run)
 
 
 @pytest_asyncio.fixture(scope="module")
@@ -100,15 +108,22 @@ async def everything(deployments: dict[str, Any], sandbox_url: str, prefect_home
         bench.sandbox.post(f"envelopes/{envelope}/edit", {"tabs": {"Product1": "Visio Plan 1"}})
         await bench.answer(run, action="release", decided_by=ROBERTA)
         assert await bench.waits_for(run) == "signature"
-        await fails_with(bench, run, Pax8Block, client_secret=PLANTED + "-pax8")
-        await fails_with(bench, run, DocuSignBlock, private_key=f"-----BEGIN RSA PRIVATE KEY-----\n{PLANTED}\n-----END")
         product = next(p for p in sandbox.records("pax8.products") if p["name"].startswith("Visio Plan 1"))
         dearer = [{**price, "buy": str(float(price["buy"]) + 0.27)} for price in product["prices"]]
         sandbox.change("pax8.products", product["id"], prices=dearer)
         sandbox.post(f"envelopes/{envelope}/sign")
-        await bench.answer(run, action="look again", decided_by="DocuSign webhook")
+        async with get_client() as client:
+            await client.resume_flow_run(run, run_input={"action": "look again", "decided_by": "DocuSign webhook"})
+        async with wrong(DocuSignBlock, private_key=f"-----BEGIN RSA PRIVATE KEY-----\n{PLANTED}\n-----END"):
+            await fails(bench, run)
+        async with wrong(Pax8Block, client_secret=PLANTED + "-pax8"):
+            await fails(bench, run)
+        await bench.segment(run)
         assert await bench.waits_for(run) == "cost-risen"
-        state = await bench.answer(run, action="accept", decided_by=MATTHEW, note=EVIL)
+        async with wrong(GraphPartnerBlock, refresh_token=PLANTED + "-graph"):
+            state = await bench.answer(run, action="accept", decided_by=MATTHEW, note=EVIL)
+            assert state.is_failed(), state
+        state = await bench.segment(run)
         assert state.is_completed(), state
         assert len(orders(bench)) == 1
         await bench.reconcile()
