@@ -1,0 +1,78 @@
+"""Nobody is forgotten: mailed again, then somebody else is turned to; and provisioning that takes long (I5, P17)."""
+
+from tests.procedures.harness import Bench, plain
+from tests.procedures.people import assert_done, launch, launch_to_signature, mails, notes, ordered, settings
+from tests.procedures.requests import ADA, ROBERTA, SAM, TOM, contoso
+from tests.rules.examples import CALENDAR
+
+CONTOSO_TICKET = 700175
+
+
+def business_days_later(bench: Bench, days: int) -> None:
+    """Move the clock to just after the same hour, so many business days on."""
+    moment = CALENDAR.business_moment_after(bench.sandbox.now(), days)
+    bench.sandbox.set_clock(moment)
+    bench.sandbox.advance(seconds=60)
+
+
+async def test_nobody_acts_so_they_are_mailed_again_then_others_are_turned_to(bench: Bench) -> None:
+    """Contracts: again after one business day, the senior colleague after three; the signer: again, then Tom."""
+    run = await launch(bench, contoso())
+    assert len(mails(bench, ROBERTA, "please release")) == 1
+    began = bench.sandbox.now()
+    await bench.reconcile()
+    assert len(mails(bench, ROBERTA)) == 1, "no reminder before its time"
+
+    business_days_later(bench, 1)
+    await bench.reconcile()
+    assert len(mails(bench, ROBERTA, "Reminder:")) == 1
+    assert not mails(bench, SAM)
+    bench.sandbox.set_clock(CALENDAR.business_moment_after(began, 3))
+    bench.sandbox.advance(seconds=60)
+    await bench.reconcile()
+    [turned] = mails(bench, SAM, "Nobody has acted")
+    assert "Roberta Vale was asked twice" in turned.text
+    assert "Sam Adeyemi" in plain(await bench.case_file(run))
+    await bench.reconcile()
+    assert len(mails(bench, SAM)) == 1 and len(mails(bench, ROBERTA, "Reminder:")) == 1
+
+    await bench.answer(run, action="release", decided_by=SAM)
+    assert await bench.waits_for(run) == "signature"
+    assert not mails(bench, ADA), "DocuSign's own mail is the first"
+    began = bench.sandbox.now()
+    business_days_later(bench, 3)
+    await bench.reconcile()
+    [reminder] = mails(bench, ADA, "Reminder:")
+    assert "Please sign the agreement" in reminder.text and "Tom Reyes, +1 212 555 0142" in reminder.text
+    bench.sandbox.set_clock(CALENDAR.business_moment_after(began, 7))
+    bench.sandbox.advance(seconds=60)
+    await bench.reconcile()
+    [turned] = mails(bench, TOM, "Nobody has acted")
+    assert "Ada Byte was asked twice" in turned.text
+    assert await bench.waits_for(run) == "signature"
+
+
+async def test_stuck_provisioning_is_told_after_a_business_day_and_ordered_once(bench: Bench) -> None:
+    """P17: Pax8 shows it pending for ever: billing knows at once, Tom after a day, and a person ends the wait."""
+    async with settings(provisioning_inline_seconds=0.0):
+        run = await launch_to_signature(bench, contoso())
+        bench.sandbox.post("pax8/provisioning", {"mode": "stuck"})
+        bench.sandbox.post(f"envelopes/{await bench.envelope(run)}/sign")
+        await bench.answer(run, action="look again", decided_by="DocuSign webhook")
+        assert await bench.waits_for(run) == "provisioning"
+        assert len(mails(bench, ROBERTA, "begin billing")) == 1, "Pax8 bills from the start date"
+        assert "PendingManual" in plain(await bench.case_file(run))
+        bench.sandbox.advance(seconds=120)
+        await bench.reconcile()
+        assert not mails(bench, TOM, "provisioning takes long")
+        business_days_later(bench, 1)
+        await bench.reconcile()
+        await bench.reconcile()
+        [slow] = mails(bench, TOM, "provisioning takes long")
+        assert "Do not order again" in slow.text and "PendingManual" in slow.text
+        assert not mails(bench, ADA, "licences are ready")
+        state = await bench.answer(run, action="the licences work", decided_by=TOM, note="Ada opened Visio")
+    assert_done(state)
+    assert len(ordered(bench)) == 1
+    assert "Ada opened Visio" in notes(bench, CONTOSO_TICKET)["seen working"]
+    assert mails(bench, ADA, "licences are ready")
