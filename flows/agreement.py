@@ -29,6 +29,7 @@ from rules.settings import Release
 from tasks import agreements, catalogue
 from tasks.agreements import DraftedEnvelope
 from tasks.case import Case, Ended
+from tasks.casefile import in_markdown
 from tasks.evidence import read_what_was_signed
 from tasks.forms import (
     AcceptForm,
@@ -306,7 +307,11 @@ async def release(case: Case, envelope: DraftedEnvelope) -> None:
         if not isinstance(event, Corrected | RefusedBy | Withdrawn):
             by = getattr(event, "by", "")
             await stand_by_decision(case, f"release-{round_}", by)
-            on_draft = await agreements.compare_draft(envelope.envelope_id, request, round_)
+            seen = case.journal.get(f"draft-at-release-{round_}")
+            if seen is None:
+                differences = await agreements.compare_draft(envelope.envelope_id, request, round_)
+                seen = await case.journal.put(f"draft-at-release-{round_}", list(differences))
+            on_draft = tuple(seen)
             if on_draft:
                 continue
             await case.record("agreement released", "Contracts released the agreement.", by=by)
@@ -343,7 +348,7 @@ def release_text(case: Case, on_draft: tuple[str, ...]) -> str:
     changed = [
         "",
         "**It was not sent: somebody changed the draft in DocuSign, and it no longer says what was asked for:**",
-        *(f"- {difference}" for difference in on_draft),
+        *(f"- {in_markdown(difference)}" for difference in on_draft),
         "",
         "Put it right in DocuSign (or correct prices here), then release.",
     ]
@@ -457,8 +462,8 @@ async def what_was_signed(case: Case, envelope: DraftedEnvelope) -> tuple[Signer
             f"signer-{as_key(signer)}",
             office().settings.contracts,
             f"Decide whether {signer} may sign for {case.request.customer.name}",
-            f"{signer} signed the agreement, but is not an authorised contact with the right to sign (or not for "
-            f"this much). Accept only after asking the customer.",
+            f"{in_markdown(signer)} signed the agreement, but is not an authorised contact with the right to sign "
+            f"(or not for this much). Accept only after asking the customer.",
         )
         at = await case.journal.put(f"accepted-signer-{as_key(signer)}", case.now().isoformat())
         decisions.append(SignerDecision(signer=signer, by=by, at=at))
@@ -475,7 +480,7 @@ async def decide_on_seats(case: Case, envelope: DraftedEnvelope, differences: li
             what="The paper has other seats than were asked for: choose",
             form=SignedSeatsForm,
             role="requester",
-            explain="\n".join(f"- {difference}" for difference in differences),
+            explain="\n".join(f"- {in_markdown(difference)}" for difference in differences),
             letter=Letter(
                 kind="signed-seats",
                 to=(case.requester,),

@@ -14,7 +14,7 @@ from rules.refusal import refuse
 from rules.request import CheckedRequest
 from tasks import ending
 from tasks.agreements import NotSigned
-from tasks.case import Case
+from tasks.case import Case, owner_of
 from tasks.ending import EndNotAgreed, EndNotShown, TermReading
 from tasks.journal import Journal
 from tasks.letters import Letter
@@ -64,19 +64,24 @@ async def end_subscription(subscription_id: str, envelope_id: str, procedure_run
 
 
 async def request_of(procedure_run_id: str) -> CheckedRequest:
-    """The request that ordered the subscription, from its run's memory. Unknown runs are refused."""
+    """The request that ordered the subscription, from its run's memory. Unknown runs are refused.
+
+    Its requester is whoever the procedure belonged to in the end.
+    """
     try:
-        kept = (await Journal.load(UUID(procedure_run_id))).get(REQUEST)
+        journal = await Journal.load(UUID(procedure_run_id))
     except ValueError:
-        kept = None
-    if kept is None:
+        journal = None
+    kept = journal.get(REQUEST) if journal is not None else None
+    if journal is None or kept is None:
         raise refuse(
             "procedure_run_id",
             "N7",
             f"{procedure_run_id} is not the run of a procedure.",
             "This deployment is started by new-subscription; don't start it by hand.",
         )
-    return CheckedRequest.model_validate(kept)
+    request = CheckedRequest.model_validate(kept)
+    return request.model_copy(update={"requester": owner_of(journal) or request.requester})
 
 
 def day_after(term: TermReading) -> datetime:

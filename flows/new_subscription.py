@@ -14,6 +14,7 @@ from tasks.case import Case
 from tasks.procedure import conduct
 from tasks.requests import check_request
 
+# A date picker in the UI. Not given is null there: an empty text is no date, and the form could not be sent.
 Day = Annotated[str, Field(pattern=r"^(\d{4}-\d{2}-\d{2}.*)?$", json_schema_extra={"format": "date"})]
 
 
@@ -31,8 +32,8 @@ async def new_subscription(
     term: Literal["Monthly", "1-Year"] = "Monthly",
     annual_reason: str = "",
     billing_frequency: Literal["Monthly", "Annual"] = "Monthly",
-    start_date: Day = "",
-    end_date: Day = "",
+    start_date: Day | None = None,
+    end_date: Day | None = None,
     further_lines: str = "",
     pricing_first: bool = False,
     licence_users: str = "",
@@ -83,8 +84,8 @@ async def new_subscription(
         term=Term(term),
         annual_reason=annual_reason,
         billing_frequency=Billing(billing_frequency),
-        start_date=start_date,
-        end_date=end_date,
+        start_date=start_date or "",
+        end_date=end_date or "",
         further_lines=further_lines,
         pricing_first=pricing_first,
         licence_users=licence_users,

@@ -14,6 +14,7 @@ from rules.refusal import Refused
 from tasks import documentation, licences
 from tasks.agreements import DraftedEnvelope, NotSigned
 from tasks.case import Case
+from tasks.casefile import in_markdown
 from tasks.evidence import read_before_ordering
 from tasks.forms import AcceptForm, AnswerAgain, LookForm, ProvisioningForm, UnclearOrderForm
 from tasks.letters import Letter
@@ -220,7 +221,8 @@ async def ask_about_unclear_order(
             until=not_before if case.now() < not_before else None,
             role="requester",
             check=not_too_early,
-            explain=f"{why}\n\nAsked for: {request.what}. Answer after {settings.calendar.in_words(not_before)}.",
+            explain=f"{in_markdown(why)}\n\nAsked for: {request.what}. "
+            f"Answer after {settings.calendar.in_words(not_before)}.",
             letter=Letter(
                 kind=name,
                 to=(case.requester,),

@@ -15,6 +15,7 @@ OPEN_END = "none"
 CELLS = ("Product", "ProductId", "Seats", "UnitPrice")
 _ROW_LABEL = re.compile(rf"(?:{'|'.join(CELLS)})(\d+)")
 _ROW_NUMBER = re.compile(r"[1-9][0-9]?")
+_SEATS = re.compile(r"[0-9]+")
 _PRICE = re.compile(r"[0-9]+(\.[0-9]+)?")
 
 
@@ -171,7 +172,7 @@ def _rows(fields: Mapping[str, str], wrong: list[str]) -> list[PaperLine]:
         try:
             seats = int(cells["Seats"])
             price = read_price(cells["UnitPrice"])
-            if seats <= 0 or not cells["Seats"].isdecimal() or not cells["Product"]:
+            if seats <= 0 or not _SEATS.fullmatch(cells["Seats"]) or not cells["Product"]:
                 raise ValueError
         except ValueError:
             wrong.append(

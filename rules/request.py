@@ -115,7 +115,8 @@ def _lines(form: LaunchForm, problems: list[Problem]) -> tuple[AskedLine, ...]:
             continue
         field = f"further_lines, line {number - 1}"
         parts = [part.strip() for part in text.split("|")]
-        if len(parts) != 3 or not all(parts) or not parts[0].isdecimal() or len(parts[0]) > 9:
+        is_number = len(parts) == 3 and parts[0].isascii() and parts[0].isdecimal() and len(parts[0]) <= 9
+        if not is_number or not all(parts):
             problems.append(
                 Problem(
                     field=field,

@@ -128,13 +128,14 @@ class PricesSet(Frozen):
 
 @step(key=lambda envelope_id, request, round_: f"{envelope_id}-{round_}")
 async def correct_draft(envelope_id: str, request: CheckedRequest, round_: int) -> PricesSet:
-    """Write the request's prices onto the draft (N4)."""
+    """Write the request's prices onto the draft (N4). One that went out says what was released, and stays so."""
     docusign, settings = office().docusign, office().settings
     envelope = await docusign.envelope(envelope_id)
     signer = next(s for s in envelope.signers if s.role_name == settings.templates.client_role)
     fields = request.terms.fields(settings.templates.rows)
     prices = {label: value for label, value in fields.items() if label.startswith("UnitPrice")}
-    await docusign.set_tabs(envelope_id, signer.recipient_id, prices)
+    if envelope.status == "created":
+        await docusign.set_tabs(envelope_id, signer.recipient_id, prices)
     return PricesSet(prices={line.product_name: line.unit_price for line in request.terms.lines})
 
 

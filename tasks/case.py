@@ -40,6 +40,15 @@ def reference_of(run_id: UUID) -> str:
     return "CS-" + base64.b32encode(digest)[:10].decode()
 
 
+def owner_of(journal: Journal) -> Person | None:
+    """The colleague to whom a procedure was handed over last, by its memory; None: it is still the requester's."""
+    moved = journal.starting("handed-over-")
+    if not moved:
+        return None
+    latest = moved[max(moved)]
+    return Person(name=latest["name"], email=latest["email"], phone=latest.get("phone", ""))
+
+
 class Case:
     """The state of one run as its flow sees it. Everything kept is kept in the journal, the tickets and Prefect."""
 
@@ -91,11 +100,7 @@ class Case:
     @property
     def requester(self) -> Person:
         """Whoever the procedure belongs to now: the requester, or the colleague it was handed to."""
-        moved = self.journal.starting("handed-over-")
-        if moved:
-            latest = moved[max(moved)]
-            return Person(name=latest["name"], email=latest["email"], phone=latest.get("phone", ""))
-        return self.request.requester
+        return owner_of(self.journal) or self.request.requester
 
     async def adopt_reference(self, reference: str) -> None:
         """Go on under the reference of a procedure whose run is gone: what it left behind is found by it."""

@@ -14,7 +14,13 @@ from prefect.settings import get_current_settings
 from prefect.states import AwaitingRetry, Cancelled, Crashed
 
 from rules.order import Frozen
-from tasks.runs import PROCEDURE, runs_tagged, set_tags
+from rules.request import CheckedRequest
+from tasks.case import owner_of
+from tasks.journal import Journal
+from tasks.letters import Letter
+from tasks.mail import send_letter
+from tasks.office import office
+from tasks.runs import PROCEDURE, runs_tagged, set_tags, tag_value
 
 HEARTBEAT = "prefect.flow-run.heartbeat"
 MISSED_BEATS = 3
@@ -23,7 +29,7 @@ MOST_REVIVALS = 5
 
 
 class Revived(Frozen):
-    """A run that was found lost, and what became of it: `restarted`, `given up` or `refused`."""
+    """A run that was found lost, and what became of it: `restarted`, `given up` (a person was told) or `refused`."""
 
     run_id: str
     name: str
@@ -88,6 +94,7 @@ async def restart(run: FlowRun, was: str) -> Revived:
     """Crashed first, so that a process that is alive after all is fenced; then scheduled again, bounded."""
     count = sum(1 for tag in run.tags or [] if tag.startswith("revived:"))
     if count >= MOST_REVIVALS:
+        await tell_given_up(run, was)
         return Revived(run_id=str(run.id), name=run.name, was=was, now="given up")
     async with get_client() as client:
         if was == "Running":
@@ -99,6 +106,28 @@ async def restart(run: FlowRun, was: str) -> Revived:
         again: Any = AwaitingRetry(scheduled_time=datetime.now(UTC), message=f"Found lost ({was}) by reconcile.")
         await client.set_flow_run_state(run.id, again, force=was == "Pending")
     return Revived(run_id=str(run.id), name=run.name, was=was, now="restarted")
+
+
+async def tell_given_up(run: FlowRun, was: str) -> None:
+    """A run that is lost again and again becomes a person's: its owner's, the senior colleague in copy (I5)."""
+    journal, settings = await Journal.load(run.id), office().settings
+    kept = journal.get("checked-request")
+    request = CheckedRequest.model_validate(kept) if kept is not None else None
+    owner = owner_of(journal) or (request.requester if request is not None else settings.senior_staff[0])
+    await send_letter(
+        tag_value(run, "ref") or str(run.id),
+        Letter(
+            kind="lost",
+            to=(owner,),
+            cc=(settings.senior_for(owner.email),),
+            subject=f"{request.title if request is not None else run.name}: lost again and again",
+            todo="Look at the run's logs and at the worker, mend what ends it, then press Retry on the run's page.",
+            facts=(("Lost in", was), ("Set going again", f"{MOST_REVIVALS} times")),
+            otherwise="It is not set going again by itself. What was done stays done; a Retry does nothing twice.",
+            link=f"{settings.prefect_url}/runs/flow-run/{run.id}",
+            link_text="Open the run",
+        ),
+    )
 
 
 async def unknown_parameters(run: FlowRun, signatures: Mapping[str, inspect.Signature]) -> list[str]:

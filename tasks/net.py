@@ -15,6 +15,7 @@ from rules.events import Signed
 from rules.order import Frozen
 from rules.request import CheckedRequest
 from tasks.agreements import read_envelope
+from tasks.case import owner_of
 from tasks.journal import Journal
 from tasks.letters import Letter
 from tasks.mail import move_confirmations, send_letter
@@ -184,9 +185,13 @@ async def tell_missing_confirmation(request: CheckedRequest, order_id: str) -> N
 
 
 async def request_of(run: FlowRun) -> CheckedRequest | None:
-    """The request that a run works on, from its memory."""
-    kept = (await Journal.load(run.id)).get("checked-request")
-    return CheckedRequest.model_validate(kept) if kept is not None else None
+    """The request that a run works on, from its memory; the requester is whoever the procedure belongs to now."""
+    journal = await Journal.load(run.id)
+    kept = journal.get("checked-request")
+    if kept is None:
+        return None
+    request = CheckedRequest.model_validate(kept)
+    return request.model_copy(update={"requester": owner_of(journal) or request.requester})
 
 
 async def guard_agreed_ends() -> list[Found]:

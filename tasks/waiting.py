@@ -20,7 +20,7 @@ from rules.events import Event, HandedOver, Withdrawn
 from rules.people import Person, same_address
 from rules.settings import Patience
 from tasks.case import Case
-from tasks.casefile import Awaited
+from tasks.casefile import Awaited, in_markdown
 from tasks.forms import LOOK_AGAIN, AnswerAgain, WaitForm
 from tasks.letters import Letter
 from tasks.mail import send_letter
@@ -269,21 +269,21 @@ async def ask_the_awaited(case: Case, wait: Wait, since: datetime, now: datetime
 
 
 def explanation(case: Case, wait: Wait, awaited: Awaited, complaint: str) -> str:
-    """What stands above the form."""
+    """What stands above the form. What came from outside is plain words; `wait.explain` is Markdown of our own."""
     calendar = office().settings.calendar
-    lines = [f"## {case.title}", ""]
+    lines = [f"## {in_markdown(case.title)}", ""]
     if complaint:
-        lines += [f"**Your last answer could not be taken:** {complaint}", ""]
+        lines += [f"**Your last answer could not be taken:** {in_markdown(complaint)}", ""]
     lines += [
-        f"**{wait.what}**",
+        f"**{in_markdown(wait.what)}**",
         "",
-        f"Awaited: {wait.awaited.name}, since {calendar.in_words(awaited.since)}."
+        f"Awaited: {in_markdown(wait.awaited.name)}, since {calendar.in_words(awaited.since)}."
         + (f" Looked at again {calendar.in_words(awaited.until)}." if awaited.until else ""),
         "",
     ]
     if wait.explain:
         lines += [wait.explain, ""]
-    lines += [f"- [{name}]({address})" for name, address in case.links.items()]
+    lines += [f"- [{in_markdown(name)}]({address})" for name, address in case.links.items()]
     return "\n".join(lines)
 
 

@@ -42,18 +42,25 @@ def open_directory() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def prefect_api(prefect_home: Path, open_directory: Path) -> Iterator[str]:
+def prefect_database(prefect_home: Path, open_directory: Path) -> Iterator[str]:
+    """Prefect's own database, as a URL."""
+    with local_postgres(open_directory / "data", prefect_home / "postgres.log") as database:
+        yield database
+
+
+@pytest.fixture(scope="session")
+def prefect_api(prefect_home: Path, prefect_database: str) -> Iterator[str]:
     """A real server on a real PostgreSQL: SQLite is locked as soon as the machine is busy."""
     port = free_port()
     url = f"http://127.0.0.1:{port}/api"
-    with local_postgres(open_directory / "data", prefect_home / "postgres.log") as database, process(
+    with process(
         python("-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)),
         f"{url}/health",
         prefect_home / "server.log",
         PREFECT_HOME=str(prefect_home),
         PREFECT_SERVER_ANALYTICS_ENABLED="false",
         PREFECT_LOGGING_LEVEL="WARNING",
-        PREFECT_SERVER_DATABASE_CONNECTION_URL=database,
+        PREFECT_SERVER_DATABASE_CONNECTION_URL=prefect_database,
     ):
         yield url
 

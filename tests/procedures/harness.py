@@ -166,7 +166,9 @@ class Bench:
         """Play segments as long as the run is due now."""
         for _ in range(40):
             state = await self.state(run_id)
-            due = state.is_scheduled() and (state.state_details.scheduled_time or datetime.now(UTC)) <= datetime.now(UTC)
+            due = state.is_scheduled() and (state.state_details.scheduled_time or datetime.now(UTC)) <= datetime.now(
+                UTC
+            )
             if not due:
                 return state
             await self.segment(run_id)

@@ -1,10 +1,10 @@
 """Where a secret, our own cost or somebody's markup could come to light: everything that is kept or sent."""
 
 import re
-import sqlite3
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+
+import asyncpg
 
 from tests.procedures.harness import Sandbox
 
@@ -25,15 +25,20 @@ def secrets_of(sandbox: Sandbox) -> dict[str, str]:
     return found
 
 
-def database(home: Path) -> dict[str, str]:
+async def database(url: str) -> dict[str, str]:
     """Prefect's database by table, as text; without the table that may hold secrets, encrypted."""
-    with sqlite3.connect(f"file:{home / 'prefect.db'}?mode=ro", uri=True) as db:
-        tables = [row[0] for row in db.execute("select name from sqlite_master where type = 'table'")]
+    connection = await asyncpg.connect(url.replace("postgresql+asyncpg", "postgresql"))
+    try:
+        tables = [
+            row[0] for row in await connection.fetch("select tablename from pg_tables where schemaname = 'public'")
+        ]
         return {
-            table: "\n".join(str(row) for row in db.execute(f'select * from "{table}"'))  # noqa: S608
+            table: "\n".join(row[0] for row in await connection.fetch(f'select t::text from "{table}" t'))  # noqa: S608
             for table in tables
             if table != MAY_HOLD_SECRETS
         }
+    finally:
+        await connection.close()
 
 
 def files(home: Path) -> dict[str, str]:
@@ -41,7 +46,7 @@ def files(home: Path) -> dict[str, str]:
     return {
         str(path.relative_to(home)): path.read_bytes().decode(errors="replace")
         for path in home.rglob("*")
-        if path.is_file() and not path.name.startswith("prefect.db")
+        if path.is_file()
     }
 
 
@@ -77,6 +82,11 @@ def shown_outside(sandbox: Sandbox) -> dict[str, str]:
     return shown
 
 
-def markup_in(text: str) -> list[Any]:
-    """The attacker's markup, where it would work: a tag in HTML or Markdown, a link or image in Markdown."""
-    return re.findall(r"<(?:script|img|b|a)\b[^>]*evil[^>]*>|(?<!\\)\[[^\]\\]*\]\(https?://evil", text)
+def tags_in(text: str) -> list[str]:
+    """The attacker's tags where they would work, in HTML or in Markdown."""
+    return re.findall(r"(?<!\\)<(?:script|img)\b[^<]{0,40}", text)
+
+
+def links_in(markdown: str) -> list[str]:
+    """The attacker's links and images where they would work in Markdown."""
+    return re.findall(r"(?<!\\)\[[^\]\\]*\]\([^)]*evil[^)]*\)", markdown)

@@ -8,6 +8,7 @@ IVY = "ivy@northgate.example"
 ROBERTA = "roberta@northgate.example"
 MATTHEW = "matthew@northgate.example"
 SAM = "sam@northgate.example"
+PREMIUM = "Microsoft 365 Business Premium"
 ADA = "ada@contoso.example"
 FRIDA = "frida@fabrikam.example"
 
@@ -42,3 +43,13 @@ def fabrikam(**changed: Any) -> dict[str, Any]:
         "mca_last_name": "Novak",
         **changed,
     }
+
+
+def of(customer: str, ticket: str, signer: str, **changed: Any) -> dict[str, Any]:
+    """Another customer wants what Contoso wants."""
+    return contoso(customer=customer, ticket=ticket, signer=signer, **changed)
+
+
+def ask(product: str, **changed: Any) -> dict[str, Any]:
+    """The fields of another product, quoted under its own name."""
+    return {"product": product, "quote_line": product, **changed}

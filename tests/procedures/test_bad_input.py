@@ -1,7 +1,5 @@
 """Bad input: refused before any effect outside, naming field, clause and way out (N1 to N7, P1, P2, A1)."""
 
-import asyncio
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,19 +8,8 @@ from prefect.states import Crashed
 
 from tests.procedures.harness import Bench, plain
 from tests.procedures.people import assert_ended_as, launch, settings, writes
-from tests.procedures.requests import ADA, IVY, contoso, fabrikam
+from tests.procedures.requests import ADA, IVY, PREMIUM, ask, contoso, of
 
-
-
-def of(customer: str, ticket: str, signer: str, **changed: Any) -> dict[str, Any]:
-    return contoso(customer=customer, ticket=ticket, signer=signer, **changed)
-
-
-def ask(product: str, **changed: Any) -> dict[str, Any]:
-    return {"product": product, "quote_line": product, **changed}
-
-
-PREMIUM = "Microsoft 365 Business Premium"
 REFUSED: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "unknown customer": (
         contoso(customer="Contoso"),
@@ -51,7 +38,7 @@ REFUSED: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     ),
     "above the product's limit": (
         contoso(**ask("Microsoft 365 Business Basic", seats=301)),
-        ("(P", "300"),
+        ("seats (P4)", "no price for 301 × Microsoft 365 Business Basic", "above the product's limit", "Ask pricing"),
     ),
     "not sold by the month": (
         contoso(**ask("Copilot for Microsoft 365")),
@@ -87,7 +74,11 @@ REFUSED: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "another customer's tenant": (contoso(tenant="8b9c0000-0000-4000-8000-000000000000"), ("tenant (A1)", "known: ")),
     "no external id at Pax8": (
         of("Adventure Works", "T20261117.0009", "hugo@adventure-works.example"),
-        ("customer (P2)", "no Pax8 company carries this customer's id; alike are: Adventure Works", "set its external id"),
+        (
+            "customer (P2)",
+            "no Pax8 company carries this customer's id; alike are: Adventure Works",
+            "set its external id",
+        ),
     ),
     "no tenant, not at Pax8": (
         of("Munson's Pickles and Preserves Farm", "T20261109.0004", "walt.munson@mail.example"),
@@ -134,7 +125,9 @@ REFUSED: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         ("billing_frequency (N1)", "can't be billed annually"),
     ),
     "several outside at once": (
-        contoso(ticket="T1", signer="rita@contoso.example", requester=IVY, quote_line="Visio", follow_up_person="x@y.z"),
+        contoso(
+            ticket="T1", signer="rita@contoso.example", requester=IVY, quote_line="Visio", follow_up_person="x@y.z"
+        ),
         ("ticket (N3)", "signer (N4)", "requester (N1)", "quote_line (P1)", "follow_up_person (P13)"),
     ),
 }
@@ -153,6 +146,17 @@ async def test_refused_before_anything_happens(bench: Bench, what: str) -> None:
         assert fragment in page
     assert "Nothing has happened outside" in page
     assert writes(bench) == []
+
+
+async def test_two_customers_of_one_name_are_told_apart_by_id(bench: Bench) -> None:
+    """An ambiguous name is refused with both ids; the id is taken."""
+    bench.sandbox.change("autotask.companies", 188, companyName="Contoso Ltd")
+    state = await bench.state(await launch(bench, contoso()))
+    assert_ended_as(state, "Refused")
+    assert "several customers are called 'Contoso Ltd': " in str(state.message)
+    assert "Contoso Ltd (175)" in str(state.message) and "Contoso Ltd (188)" in str(state.message)
+    assert writes(bench) == []
+    assert await bench.waits_for(await launch(bench, contoso(customer="175"))) == "release-1"
 
 
 async def test_what_the_schema_can_tell_never_becomes_a_run(bench: Bench) -> None:
@@ -179,56 +183,6 @@ async def test_an_unknown_parameter_ends_as_refused_by_name(bench: Bench) -> Non
     assert "unknown parameters seets (N1)" in str(state.message)
     await bench.reconcile()
     assert writes(bench) == []
-
-
-async def test_a_second_start_is_refused_with_a_link_to_the_first(bench: Bench) -> None:
-    """Same ticket and product while one is open; of two at the same moment exactly one goes on."""
-    first, second = await bench.start(**contoso()), await bench.start(**contoso(seats=4))
-    await asyncio.gather(bench.play(first), bench.play(second))
-    states = {run: await bench.state(run) for run in (first, second)}
-    [open_run] = [run for run, state in states.items() if state.is_paused()]
-    [refused] = [state for state in states.values() if state.name == "Refused"]
-    assert f"/runs/flow-run/{open_run}" in str(refused.message)
-    assert len(bench.sandbox.effects("draft created")) == 1
-
-    third = await launch(bench, contoso(**ask("Power BI Pro"), further_lines="3 | Visio Plan 1 | Visio Plan 1"))
-    state = await bench.state(third)
-    assert_ended_as(state, "Refused")
-    assert f"further_lines, line 1 (N1): a procedure for Visio Plan 1 on ticket {contoso()['ticket']}" in str(state.message)
-    assert f"/runs/flow-run/{open_run}" in str(state.message)
-
-    await bench.answer(open_run, action="withdraw", decided_by="tom@northgate.example", note="typed wrongly")
-    again = await launch(bench, contoso())
-    assert await bench.waits_for(again) == "release-1", "the first is over"
-
-
-async def test_twins_and_trials_are_shown_and_never_stand_in_the_way(bench: Bench) -> None:
-    """A trial, a nonprofit twin, another term of the same product: notices on the page; the door stays open."""
-    shown = {
-        "Microsoft 365 Business Premium (Trial)": of("Proseware", "T20261114.0001", "otto@proseware.example"),
-        "Nonprofit Staff Pricing": of("Alpine Rescue Foundation", "T20261115.0007", "nora@alpinerescue.example"),
-    }
-    for twin, form in shown.items():
-        run = await launch(bench, form | ask(PREMIUM))
-        assert await bench.waits_for(run) == "release-1"
-        page = plain(await bench.case_file(run))
-        assert "Also there" in page and twin in page
-    other_term = fabrikam(**ask("Microsoft 365 Business Standard"))
-    run = await launch(bench, other_term)
-    assert await bench.waits_for(run) == "release-1", "annual is there already, monthly is another subscription"
-    assert "8 × Microsoft 365 Business Standard" in plain(await bench.case_file(run))
-
-
-async def test_a_chosen_tenant_and_a_start_after_the_booked_end_open_the_door(bench: Bench) -> None:
-    """What the refusals offer as the way out works."""
-    tenants = bench.sandbox.records("graph.tenants")
-    west = next(str(t.get("tenantId") or t.get("id")) for t in tenants if "West" in str(t))
-    run = await launch(bench, of("Wide World Importers", "T20261116.0002", "mira@wideworld.example", tenant=west))
-    assert await bench.waits_for(run) == "release-1"
-    assert west in plain(await bench.case_file(run))
-    later = (bench.sandbox.today() + timedelta(days=40)).isoformat()
-    form = of("Tailspin Toys", "T20261112.0008", "pia@tailspin.example", start_date=later)
-    assert await bench.waits_for(await launch(bench, form)) == "release-1"
 
 
 async def test_settings_that_cant_be_read_say_so_and_touch_nothing(bench: Bench) -> None:

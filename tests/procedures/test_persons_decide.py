@@ -128,7 +128,8 @@ async def test_what_changed_before_ordering_goes_to_whom_it_concerns(bench: Benc
 
 
 async def test_handed_over_the_procedure_is_the_colleagues(bench: Bench) -> None:
-    """Strangers can't take over; Jo does: the page names her, her ticket, and what comes goes to her, not to Tom."""
+    """Inactive ones can't take over; Jo does: page and ticket are hers, and what comes goes to her, not to Tom."""
+    bench.sandbox.post("settings", {"pax8.mails": "never"})
     run = await launch_to_signature(bench, contoso())
     paper_says(bench, await bench.envelope(run), Seats1="4")
     await sign(bench, run)
@@ -149,6 +150,10 @@ async def test_handed_over_the_procedure_is_the_colleagues(bench: Bench) -> None
     assert JO in mails(bench, ROBERTA, "begin billing")[0].cc
     resource = {r["email"]: r["id"] for r in bench.sandbox.records("autotask.resources")}[JO]
     assert bench.sandbox.get(f"records/autotask.tickets/{CONTOSO_TICKET}")["assignedResourceID"] == resource
+    bench.sandbox.advance(days=5)
+    await bench.reconcile()
+    assert mails(bench, JO, "no order confirmation"), "what the net finds later is hers too"
+    assert len(mails(bench, TOM)) == told_tom
 
 
 async def test_looking_again_without_a_signature_waits_on_and_spares_docusign(bench: Bench) -> None:

@@ -96,11 +96,15 @@ async def test_only_a_term_with_confirmed_prices_can_be_chosen(bench: Bench) -> 
     await bench.answer(run, action="withdraw", decided_by=TOM, note="enough seen")
 
     run = await launch(bench, contoso(pricing_first=True))
-    await bench.answer(run, action="confirm prices", decided_by=MATTHEW, annual_prices="Visio Plan 1 = 5.45")
-    await bench.answer(run, action="customer chose", decided_by=TOM, term="Monthly")
+    await bench.answer(run, action="confirm prices", decided_by=MATTHEW, monthly_prices="Visio Plan 1 = 6.10")
+    await bench.answer(run, action="customer chose", decided_by=TOM, term="1-Year", note="Ada's mail")
     assert await bench.waits_for(run) == "term"
-    assert "pricing has confirmed no prices for the Monthly term" in await bench.form(run)
-    assert "5.45" in mails(bench, ADA)[-1].text and "6.00" not in mails(bench, ADA)[-1].text
+    assert "pricing has confirmed no prices for the 1-Year term" in await bench.form(run)
+    await bench.answer(run, action="customer chose", decided_by=TOM, term="Monthly")
+    assert "6.10 USD per seat, billed monthly" in plain(await bench.form(run))
+    await release(bench, run)
+    assert_done(await sign(bench, run))
+    assert ordered(bench) == [("Visio Plan 1", 3, "Monthly")]
 
 
 async def test_contracts_corrects_prices_and_nobody_else_changes_the_draft(bench: Bench) -> None:

@@ -52,7 +52,9 @@ async def test_follow_ups_keep_the_ticket_open(bench: Bench) -> None:
     assert "Install Power BI on two PCs." in asked.text
     [gdap] = mails(bench, TOM, "follow-up for you")
     assert "GDAP relationship with Fabrikam Inc" in gdap.text
-    opened = [t["title"] for t in bench.sandbox.records("autotask.tickets") if (t["externalID"] or "").startswith("CS-")]
+    opened = [
+        t["title"] for t in bench.sandbox.records("autotask.tickets") if (t["externalID"] or "").startswith("CS-")
+    ]
     assert len(opened) == 2
     assert not bench.sandbox.get(f"records/autotask.tickets/{FABRIKAM_TICKET}")["completedDate"]
     [done] = mails(bench, TOM, ": done")

@@ -20,12 +20,16 @@ def assert_exactly_one_of_everything(bench: Bench) -> None:
     """One envelope, order and asset; one note of each title, one mail of each key, one attachment of each title."""
     counts = {effect: len(bench.sandbox.effects(effect)) for effect in ONCE}
     assert counts == dict.fromkeys(ONCE, 1)
-    notes = Counter(note["title"] for note in bench.sandbox.records("autotask.ticketnotes") if "CS-" in str(note["title"]))
+    notes = Counter(
+        note["title"] for note in bench.sandbox.records("autotask.ticketnotes") if "CS-" in str(note["title"])
+    )
     stages = {title: count for title, count in notes.items() if not title.startswith("Countersign authority")}
     assert stages and set(stages.values()) == {1}, stages
     mails = Counter((mail["subject"], str(mail["to"])) for mail in bench.sandbox.get("mails")["mails"])
     assert set(mails.values()) == {1}, mails
-    files = Counter(one["title"] for one in bench.sandbox.records("autotask.ticketattachments") if "CS-" in str(one["title"]))
+    files = Counter(
+        one["title"] for one in bench.sandbox.records("autotask.ticketattachments") if "CS-" in str(one["title"])
+    )
     assert set(files.values()) == {1}, files
 
 

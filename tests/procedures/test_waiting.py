@@ -1,11 +1,12 @@
 """Nobody is forgotten: mailed again, then somebody else is turned to; and provisioning that takes long (I5, P17)."""
 
+from rules.calendar import Calendar
 from tests.procedures.harness import Bench, plain
 from tests.procedures.people import assert_done, launch, launch_to_signature, mails, notes, ordered, settings
 from tests.procedures.requests import ADA, ROBERTA, SAM, TOM, contoso
-from tests.rules.examples import CALENDAR
 
 CONTOSO_TICKET = 700175
+CALENDAR = Calendar(time_zone="America/New_York", country="US", subdivision="NY")
 
 
 def business_days_later(bench: Bench, days: int) -> None:

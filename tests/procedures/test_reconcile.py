@@ -1,0 +1,147 @@
+"""The net: what a webhook, a worker or a person's cleaning-up lost is found, with few calls (decision 5, I5)."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from prefect.client.orchestration import get_client
+from prefect.states import Crashed, Pending, Running
+
+from tasks import lost
+from tests.procedures.harness import Bench
+from tests.procedures.people import assert_done, launch, launch_to_signature, mails, ordered, settings, writes
+from tests.procedures.requests import ROBERTA, SAM, TOM, contoso, fabrikam
+
+
+def docusign_calls(bench: Bench, since: int) -> list[str]:
+    """What was asked of DocuSign: path after the account, tokens left out."""
+    return [
+        f"{e['method']} {e['path'].partition('/accounts/')[2].partition('/')[2]}"
+        for e in bench.sandbox.ledger(vendor="docusign", since=since)
+        if "/accounts/" in e["path"]
+    ]
+
+
+def last(bench: Bench) -> int:
+    return int(bench.sandbox.ledger()[-1]["seq"])
+
+
+async def test_missed_signatures_are_found_with_one_list_call(bench: Bench) -> None:
+    """Three wait, the webhook of one was lost: one call finds it; where nothing changed nothing is written."""
+    async with settings(release="sent directly"):
+        runs = [
+            await launch(bench, contoso()),
+            await launch(bench, contoso(product="Power BI Pro", quote_line="Power BI Pro")),
+            await launch(bench, fabrikam()),
+        ]
+    await bench.reconcile()
+    bench.sandbox.advance(hours=1)
+    since, before = last(bench), len(writes(bench))
+    await bench.reconcile()
+    assert docusign_calls(bench, since) == ["GET envelopes"]
+    assert len(writes(bench)) == before, "nothing to do, nothing done"
+
+    bench.sandbox.post(f"envelopes/{await bench.envelope(runs[1])}/sign")
+    await bench.reconcile()
+    assert_done(await bench.state(runs[1]))
+    assert ordered(bench) == [("Power BI Pro", 3, "Monthly")]
+    for run in (runs[0], runs[2]):
+        assert await bench.waits_for(run) == "signature"
+
+
+async def test_an_orphan_is_told_once_and_orders_nothing_until_adopted(bench: Bench) -> None:
+    """Its run deleted, then signed: contracts is told once; started again with the envelope, it is ordered, once."""
+    run = await launch_to_signature(bench, contoso())
+    envelope = await bench.envelope(run)
+    async with get_client() as client:
+        await client.delete_flow_run(run)
+    bench.sandbox.post(f"envelopes/{envelope}/sign")
+    await bench.reconcile()
+    await bench.reconcile()
+    [told] = mails(bench, ROBERTA, "without a procedure")
+    assert envelope in told.text and "Nothing is ordered from it" in told.text
+    assert not bench.sandbox.effects("order placed")
+
+    adopted = await launch(bench, contoso(envelope=envelope))
+    assert_done(await bench.state(adopted))
+    assert ordered(bench) == [("Visio Plan 1", 3, "Monthly")]
+    assert len(bench.sandbox.effects("draft created")) == 1
+    await bench.reconcile()
+    assert len(mails(bench, ROBERTA, "without a procedure")) == 1
+
+
+async def test_an_envelope_signed_after_its_run_was_cancelled_is_an_orphan(bench: Bench) -> None:
+    """Somebody cancelled the run in the UI while the paper was out: contracts is told when it is signed."""
+    from prefect.states import Cancelled
+
+    run = await launch_to_signature(bench, contoso())
+    envelope = await bench.envelope(run)
+    async with get_client() as client:
+        cancelled: Any = Cancelled(message="by hand")
+        await client.set_flow_run_state(run, cancelled, force=True)
+    bench.sandbox.post(f"envelopes/{envelope}/sign")
+    await bench.reconcile()
+    [told] = mails(bench, ROBERTA, "without a procedure")
+    assert "ended as Cancelled" in told.text
+    assert not bench.sandbox.effects("order placed")
+
+
+async def test_lost_runs_are_set_going_again_and_in_the_end_given_to_a_person(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Crashed, long Pending, Running without a sign of life: each goes on where it stopped; after five, a mail."""
+    monkeypatch.setattr(lost, "beat", lambda: timedelta(milliseconds=50))
+    monkeypatch.setattr(lost, "PENDING_FOR", timedelta(0))
+    run = await launch(bench, contoso())
+    before = len(writes(bench))
+    losses: list[Any] = [
+        Crashed(message="the worker died"),
+        Pending(),
+        Running(),
+        Crashed(message="again"),
+        Crashed(message="and again"),
+    ]
+    for state in losses:
+        async with get_client() as client:
+            await client.set_flow_run_state(run, state, force=True)
+        await bench.reconcile()
+        assert await bench.waits_for(run) == "release-1", f"lost in {state.name}"
+    assert len(writes(bench)) == before, "it went on; nothing was done twice"
+
+    for _ in range(2):
+        async with get_client() as client:
+            await client.set_flow_run_state(run, losses[0], force=True)
+        await bench.reconcile()
+    assert (await bench.state(run)).is_crashed()
+    [told] = mails(bench, TOM, "lost")
+    assert SAM in told.cc
+    assert "Retry" in told.text
+
+
+async def test_a_run_that_just_began_is_left_alone(bench: Bench) -> None:
+    """Pending for a minute is no loss: a worker is about to take it."""
+    run = await bench.start(**contoso())
+    async with get_client() as client:
+        pending: Any = Pending()
+        await client.set_flow_run_state(run, pending, force=True)
+    await bench.reconcile()
+    assert (await bench.state(run)).is_pending()
+
+
+async def test_the_overview_shows_every_open_procedure_soonest_first(bench: Bench) -> None:
+    """One table: what, who is awaited for what, until when, linked to the run; what is over isn't on it."""
+    releasing = await launch(bench, contoso())
+    signing = await launch_to_signature(bench, fabrikam())
+    over = await launch(bench, contoso(product="Power BI Pro", quote_line="Power BI Pro"))
+    await bench.answer(over, action="withdraw", decided_by=TOM, note="not wanted")
+    await bench.reconcile()
+    await bench.reconcile()
+    async with get_client() as client:
+        tables = [a for a in await client.read_artifacts() if a.type == "table"]
+    [table] = tables
+    rows = json.loads(str(table.data)) if isinstance(table.data, str) else table.data
+    assert [row["for"].replace("\\", "") for row in rows] == ["release-1", "signature"]
+    assert [row["awaited"] for row in rows] == ["contracts", "signer"]
+    assert str(releasing) in rows[0]["procedure"] and str(signing) in rows[1]["procedure"]
+    assert all(row["looked at again"] and row["reference"].startswith("CS-") for row in rows)
