@@ -10,13 +10,9 @@ from sandbox.app import create_app
 
 def main() -> None:
     """Serves on the loopback address only, until interrupted."""
-    parser = argparse.ArgumentParser(
-        prog="sandbox", description="Stand-ins for the five vendors, and a console."
-    )
+    parser = argparse.ArgumentParser(prog="sandbox", description="Stand-ins for the five vendors, and a console.")
     parser.add_argument("--port", type=int, default=8700)
-    parser.add_argument(
-        "--state", type=Path, help="the file that keeps everything; without it, nothing is kept"
-    )
+    parser.add_argument("--state", type=Path, help="the file that keeps everything; without it, nothing is kept")
     chosen = parser.parse_args()
     if chosen.state is not None:
         chosen.state.parent.mkdir(parents=True, exist_ok=True)

@@ -51,9 +51,7 @@ class Sandbox:
         mounts: list[BaseRoute] = []
         levers: list[BaseRoute] = []
         for one in self._stand_ins:
-            mounts.append(
-                Mount(one.PREFIX, routes=[*one.routes(self.world), _unknown(self.world, one.problem)])
-            )
+            mounts.append(Mount(one.PREFIX, routes=[*one.routes(self.world), _unknown(self.world, one.problem)]))
             levers += getattr(one, "control", lambda world: [])(self.world)
         if self.world.store.get("sandbox", "seeded") is None:
             self.seed()

@@ -31,9 +31,7 @@ _TABS = (
 
 @cache
 def _pages() -> Environment:
-    pages = Environment(
-        loader=PackageLoader("sandbox"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
+    pages = Environment(loader=PackageLoader("sandbox"), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     pages.filters.update(FILTERS)
     return pages
 

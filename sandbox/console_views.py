@@ -53,16 +53,12 @@ def contracts(world: World, request: Request) -> dict[str, Any]:
 
 def licences(world: World, request: Request) -> dict[str, Any]:
     """The customers with their subscriptions and orders at Pax8."""
-    subscriptions = sorted(
-        world.store.all("pax8.subscriptions"), key=lambda s: str(s["startDate"]), reverse=True
-    )
+    subscriptions = sorted(world.store.all("pax8.subscriptions"), key=lambda s: str(s["startDate"]), reverse=True)
     orders = sorted(world.store.all("pax8.orders"), key=lambda o: str(o["createdDate"]), reverse=True)
     products = {p["id"]: p for p in world.store.all("pax8.products")}
     rows: list[dict[str, Any]] = []
     for company in sorted(world.store.all("pax8.companies"), key=lambda c: str(c["name"])):
-        customer = next(
-            (c for c in SEED.customers if any(d.company_id == company["id"] for d in c.pax8)), None
-        )
+        customer = next((c for c in SEED.customers if any(d.company_id == company["id"] for d in c.pax8)), None)
         rows.append(
             {
                 "company": company,
@@ -122,8 +118,7 @@ def assets(world: World, request: Request) -> dict[str, Any]:
     wanted = request.query_params.get("organisation", str(organisations[0]["id"]) if organisations else "")
     chosen = next((o for o in organisations if str(o["id"]) == wanted), None)
     fields = {
-        (f["flexible-asset-type-id"], f["name-key"]): f["name"]
-        for f in world.store.all("itglue.flexible_asset_fields")
+        (f["flexible-asset-type-id"], f["name-key"]): f["name"] for f in world.store.all("itglue.flexible_asset_fields")
     }
     counts: dict[int, int] = {}
     for asset in world.store.all("itglue.flexible_assets"):

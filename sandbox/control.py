@@ -104,9 +104,7 @@ class _Levers:
         elif body.get("to") == "real":
             self.world.clock.set(datetime.now(UTC))
         elif set(body) & set(_ADVANCES):
-            self.world.clock.advance(
-                timedelta(**{k.removeprefix("advance_"): float(v) for k, v in body.items()})
-            )
+            self.world.clock.advance(timedelta(**{k.removeprefix("advance_"): float(v) for k, v in body.items()}))
         else:
             raise Wrong(f"give now, to (next-business-day, real) or one of {', '.join(_ADVANCES)}")
         self.world.let_time_pass()
@@ -145,9 +143,7 @@ class _Levers:
 
     async def kinds(self, request: Request) -> Response:
         """The kinds of record and how many there are."""
-        return JSONResponse(
-            {"kinds": {kind: len(self.world.store.all(kind)) for kind in self.world.store.kinds()}}
-        )
+        return JSONResponse({"kinds": {kind: len(self.world.store.all(kind)) for kind in self.world.store.kinds()}})
 
     async def records(self, request: Request) -> Response:
         """All records of one kind, by id."""

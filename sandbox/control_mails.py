@@ -104,9 +104,7 @@ def _shown(world: World, message: Record) -> Record:
         "internet_message_id": message["internetMessageId"],
         "conversation_id": message["conversationId"],
         "properties": [one["value"] for one in message.get("singleValueExtendedProperties", [])],
-        "attachments": [
-            {"id": one["id"], "name": one["name"], "size": one["size"]} for one in message["attachments"]
-        ],
+        "attachments": [{"id": one["id"], "name": one["name"], "size": one["size"]} for one in message["attachments"]],
     }
 
 

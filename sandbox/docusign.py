@@ -22,15 +22,9 @@ resume_deliveries = docusign_connect.resume
 
 def routes(world: World) -> list[BaseRoute]:
     """Every DocuSign path of the sandbox; declares its levers and timers on the way."""
-    world.declare_setting(
-        "docusign.polling_limit", 20, "Calls of one envelope allowed in the window (400 above)."
-    )
-    world.declare_setting(
-        "docusign.polling_seconds", 30, "Length of that sliding window, in sandbox seconds."
-    )
-    world.declare_setting(
-        "docusign.limits", "announced", "'enforced': more than 200 calls in 30 s get a 429."
-    )
+    world.declare_setting("docusign.polling_limit", 20, "Calls of one envelope allowed in the window (400 above).")
+    world.declare_setting("docusign.polling_seconds", 30, "Length of that sliding window, in sandbox seconds.")
+    world.declare_setting("docusign.limits", "announced", "'enforced': more than 200 calls in 30 s get a 429.")
     world.declare_setting("docusign.index_delay_seconds", 0, "How long a custom field can't be searched for.")
     docusign_connect.register(world)
     world.timers.register("docusign.expire", lambda envelope_id: docusign_life.expire(world, envelope_id))

@@ -148,11 +148,7 @@ def _ration(world: World, request: Request) -> None:
     kind = f"{envelope} {'read' if reading else 'write'}"
     window = float(world.setting("docusign.polling_seconds"))
     if _one_more(counted.setdefault(kind, deque()), now, window) > world.setting("docusign.polling_limit"):
-        code = (
-            "Burst_Envelope_Polling_Limit_Exceeded"
-            if reading
-            else "Burst_APIInvocation_Envelope_Limit_Exceeded"
-        )
+        code = "Burst_Envelope_Polling_Limit_Exceeded" if reading else "Burst_APIInvocation_Envelope_Limit_Exceeded"
         raise Refusal(error(400, code, "The burst limit of calls for this envelope has been exceeded."))
 
 

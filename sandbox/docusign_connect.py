@@ -46,9 +46,7 @@ def announce(world: World, envelope: Record, event: str, signer: Record | None =
         one = delivery if copy == 0 else delivery | {"id": new_id(), "answers": []}
         world.store.put("docusign.deliveries", one["id"], one)
         if mode == "late":
-            world.timers.at(
-                world.now() + timedelta(seconds=float(amount)), "docusign.deliver", ids=[one["id"]]
-            )
+            world.timers.at(world.now() + timedelta(seconds=float(amount)), "docusign.deliver", ids=[one["id"]])
         elif mode == "shuffled":
             _hold(world, one["id"])
         else:

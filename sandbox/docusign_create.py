@@ -38,9 +38,7 @@ ACCOUNT_EXPIRY_DAYS = 120
 def new_envelope(world: World, body: Any) -> Record:
     """The envelope (a draft, not yet kept) that this body asks for; refuses everything the sheet doesn't list."""
     if isinstance(body, dict) and "envelopeId" in body:
-        raise refuse(
-            "INVALID_REQUEST_BODY", "envelopeId means a clone of that envelope; clones aren't served."
-        )
+        raise refuse("INVALID_REQUEST_BODY", "envelopeId means a clone of that envelope; clones aren't served.")
     given = checked_object(body, _BODY, "the envelope")
     if given.get("status") not in (None, "created", "sent"):
         raise refuse("INVALID_REQUEST_PARAMETER", f"status must be created or sent, not {given['status']!r}.")
@@ -116,9 +114,7 @@ def notification(given: Any) -> Record:
         for name in part:
             value = needed(part, name, where)
             if not name.endswith("Enabled") and not value.isdigit():
-                raise refuse(
-                    "INVALID_REQUEST_PARAMETER", f"{where}.{name} must be whole days, not {value!r}."
-                )
+                raise refuse("INVALID_REQUEST_PARAMETER", f"{where}.{name} must be whole days, not {value!r}.")
     expires = flag(expirations, "expireEnabled", "expirations")
     return {
         "useAccountDefaults": "false",
@@ -143,9 +139,7 @@ def fill_tabs(signer: Record, given: Any) -> None:
         tab = checked_object(one, TAB, "a text tab")
         label = needed(tab, "tabLabel", "a text tab")
         if label not in by_label:
-            raise refuse(
-                "INVALID_REQUEST_PARAMETER", f"The role {signer['roleName']} has no tab labelled {label}."
-            )
+            raise refuse("INVALID_REQUEST_PARAMETER", f"The role {signer['roleName']} has no tab labelled {label}.")
         set_tab(by_label[label], tab)
 
 
@@ -165,9 +159,7 @@ def _signers(template: Record, roles: list[Any]) -> list[Record]:
     if strangers:
         raise refuse("INVALID_REQUEST_PARAMETER", f"The template has no role {', '.join(strangers)}.")
     if missing:
-        raise refuse(
-            "INVALID_REQUEST_PARAMETER", f"templateRoles must fill every role: {', '.join(missing)}."
-        )
+        raise refuse("INVALID_REQUEST_PARAMETER", f"templateRoles must fill every role: {', '.join(missing)}.")
     if len(by_name) != len(given):
         raise refuse("INVALID_REQUEST_PARAMETER", "A role name occurs twice in templateRoles.")
     return [_signer(role, by_name[role["roleName"]]) for role in template["roles"]]

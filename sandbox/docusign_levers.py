@@ -144,9 +144,7 @@ def _edit(world: World, envelope: Record, body: Record) -> None:
     for signer in envelope["signers"]:
         for tab in signer["tabs"]:
             tab["value"] = str(values.get(tab["tabLabel"], tab["value"]))
-        signer.update(
-            {k: str(v) for k, v in people.get(signer["roleName"], {}).items() if k in ("name", "email")}
-        )
+        signer.update({k: str(v) for k, v in people.get(signer["roleName"], {}).items() if k in ("name", "email")})
     envelope["emailSubject"] = str(body.get("emailSubject", envelope["emailSubject"]))
     life.edited(world, envelope, tabs=values, signers=list(people.values()))
 
@@ -182,9 +180,7 @@ def _made_by_hand(world: World, body: Record) -> Record:
     try:
         envelope = creating.new_envelope(world, given)
     except Refusal as refusal:
-        raise Refusal(
-            JSONResponse({"error": bytes(refusal.response.body).decode()}, status_code=400)
-        ) from refusal
+        raise Refusal(JSONResponse({"error": bytes(refusal.response.body).decode()}, status_code=400)) from refusal
     life.create(world, envelope)
     if body.get("send"):
         life.send(world, envelope)

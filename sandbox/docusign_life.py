@@ -63,9 +63,7 @@ def view(world: World, envelope: Record, signer: Record) -> None:
     signer["status"], signer["deliveredDateTime"] = "delivered", stamp(world.now())
     world.effect("envelope viewed", **facts(envelope), by=signer["email"], role=signer["roleName"])
     announce(world, envelope, "recipient-delivered", signer)
-    if envelope["status"] == "sent" and all(
-        s["status"] in ("delivered", "completed") for s in envelope["signers"]
-    ):
+    if envelope["status"] == "sent" and all(s["status"] in ("delivered", "completed") for s in envelope["signers"]):
         envelope["deliveredDateTime"] = stamp(world.now())
         _status(world, envelope, "delivered")
         announce(world, envelope, "envelope-delivered")

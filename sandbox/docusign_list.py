@@ -60,9 +60,7 @@ def listed(world: World, query: Mapping[str, str]) -> Record:
     if "transaction_ids" in query:
         return by_transaction(world, query["transaction_ids"].split(","))
     if not {"from_date", "envelope_ids"} & set(query):
-        raise refuse(
-            "INVALID_REQUEST_PARAMETER", "One of from_date, envelope_ids, transaction_ids must be given."
-        )
+        raise refuse("INVALID_REQUEST_PARAMETER", "One of from_date, envelope_ids, transaction_ids must be given.")
     asked = dict(query)
     for bound in ("from_date", "to_date"):
         if bound in asked:

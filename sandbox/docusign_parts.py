@@ -98,9 +98,7 @@ class Parts:
     async def form_data(self, request: Request) -> Response:
         """What the fields of the envelope hold."""
         envelope = found(self.world, request)
-        data = [
-            {"name": tab["tabLabel"], "value": tab["value"]} for s in envelope["signers"] for tab in s["tabs"]
-        ]
+        data = [{"name": tab["tabLabel"], "value": tab["value"]} for s in envelope["signers"] for tab in s["tabs"]]
         told = {"envelopeId": envelope["envelopeId"], "status": envelope["status"], "formData": data}
         return JSONResponse(told | {"emailSubject": envelope["emailSubject"]})
 

@@ -44,9 +44,7 @@ class Templates:
         """One template with roles and tab labels."""
         kept = self.world.store.get("docusign.templates", request.path_params["template"])
         if kept is None:
-            raise refuse(
-                "TEMPLATE_ID_INVALID", "The template ID is invalid or you have no access to it.", 404
-            )
+            raise refuse("TEMPLATE_ID_INVALID", "The template ID is invalid or you have no access to it.", 404)
         return JSONResponse(template_json(kept))
 
 

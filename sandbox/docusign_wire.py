@@ -158,9 +158,7 @@ def tabs_json(signer: Record) -> Record:
 
 def recipients_json(envelope: Record, with_tabs: bool = False) -> Record:
     """The recipients of an envelope, counts as strings."""
-    open_orders = [
-        s["routingOrder"] for s in envelope["signers"] if s["status"] not in ("completed", "declined")
-    ]
+    open_orders = [s["routingOrder"] for s in envelope["signers"] if s["status"] not in ("completed", "declined")]
     return {
         "signers": [signer_json(signer, with_tabs) for signer in envelope["signers"]],
         "agents": [],

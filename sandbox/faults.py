@@ -56,9 +56,7 @@ class Faults:
             raise ValueError(f"path is no regular expression: {bad}") from bad
         key = str(uuid4())
         number = self._store.next_number("faults")
-        return self._store.put(
-            "sandbox.faults", key, {"id": key, "number": number, **asdict(Fault(**wanted))}
-        )
+        return self._store.put("sandbox.faults", key, {"id": key, "number": number, **asdict(Fault(**wanted))})
 
     def waiting(self) -> list[Record]:
         """The faults that have strikes left."""

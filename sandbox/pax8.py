@@ -71,9 +71,7 @@ def control(world: World) -> list[BaseRoute]:
         if request.method == "POST":
             mode = str((await json_body(request) or {}).get("mode"))
             name, _, seconds = mode.partition(":")
-            if not (
-                mode in ("stuck", "instant") or (name == "seconds" and seconds.replace(".", "").isdigit())
-            ):
+            if not (mode in ("stuck", "instant") or (name == "seconds" and seconds.replace(".", "").isdigit())):
                 return JSONResponse({"error": "mode must be seconds:N, stuck or instant"}, status_code=400)
             world.set_setting("pax8.provisioning", mode)
         return JSONResponse({"mode": world.setting("pax8.provisioning")})

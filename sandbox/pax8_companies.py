@@ -44,9 +44,7 @@ class Companies:
         """A page of companies; there is no filter by name or external id."""
         query = request.query_params
         rows = [company_json(c) for c in self.world.store.all("pax8.companies") if _matches(c, dict(query))]
-        return paged(
-            sorted_by(rows, query, ("name", "city", "country", "stateOrProvince", "postalCode")), query
-        )
+        return paged(sorted_by(rows, query, ("name", "city", "country", "stateOrProvince", "postalCode")), query)
 
     async def company(self, request: Request) -> Response:
         """One company."""

@@ -56,14 +56,10 @@ class OrderCheck:
             if type(line.get(name)) is not int or line[name] < 1:
                 raise refuse(400, f"lineItems.{name} must be a positive whole number", instance=self.instance)
         if line.get("billingTerm") not in _BILLING:
-            raise refuse(
-                400, f"lineItems.billingTerm must be one of {', '.join(_BILLING)}", instance=self.instance
-            )
+            raise refuse(400, f"lineItems.billingTerm must be one of {', '.join(_BILLING)}", instance=self.instance)
         product = self.world.store.get("pax8.products", str(line.get("productId")))
         if product is None or product["segment"] not in company["eligible"]:
-            raise refuse(
-                404, f"Product {line.get('productId')} is not available for ordering", instance=self.instance
-            )
+            raise refuse(404, f"Product {line.get('productId')} is not available for ordering", instance=self.instance)
         if product["maxSeats"] is not None and line["quantity"] > product["maxSeats"]:
             message = f"Quantity exceeds the maximum of {product['maxSeats']} for {product['name']}"
             raise refuse(422, message, instance=self.instance)
@@ -89,9 +85,7 @@ class OrderCheck:
         for commitment in product["commitments"]:
             if commitment["id"] == wanted:
                 return dict(commitment)
-        raise refuse(
-            422, f"Commitment term {wanted} is not valid for {product['name']}", instance=self.instance
-        )
+        raise refuse(422, f"Commitment term {wanted} is not valid for {product['name']}", instance=self.instance)
 
     def _answers(self, given: Any, product: Record) -> dict[str, str]:
         """The provisioning answers by key; all that is wrong with them is said in one 422, key by key."""
@@ -100,12 +94,8 @@ class OrderCheck:
         answers: dict[str, str] = {}
         for one in given:
             detail = checked(one, ("key", "values"), self.instance)
-            if not isinstance(detail.get("values"), list) or not all(
-                isinstance(v, str) for v in detail["values"]
-            ):
-                raise refuse(
-                    400, f"values of {detail.get('key')} must be an array of strings", instance=self.instance
-                )
+            if not isinstance(detail.get("values"), list) or not all(isinstance(v, str) for v in detail["values"]):
+                raise refuse(400, f"values of {detail.get('key')} must be an array of strings", instance=self.instance)
             answers[str(detail.get("key"))] = ", ".join(detail["values"])
         wrong = self._wrong_answers(answers, product)
         if wrong:
@@ -119,9 +109,7 @@ class OrderCheck:
         needed |= {"msTenantId"} if answers.get("msCustExists") == HAS_ACCOUNT else set()
         needed |= {"msDomain"} if answers.get("msCustExists") == HAS_NO_ACCOUNT else set()
         wrong += [
-            f"Provisioning detail {key} is required"
-            for key in questions
-            if key in needed and not answers.get(key)
+            f"Provisioning detail {key} is required" for key in questions if key in needed and not answers.get(key)
         ]
         for key, answer in answers.items():
             possible = questions.get(key, {}).get("possibleValues")
@@ -133,18 +121,13 @@ class OrderCheck:
             wrong.append("Provisioning detail msDomain must be the prefix without .onmicrosoft.com")
         accepted = answers.get("mca2020EffectiveDate")
         if accepted and not self._is_past_date(accepted):
-            wrong.append(
-                "Provisioning detail mca2020EffectiveDate must be a date YYYY-MM-DD, not in the future"
-            )
+            wrong.append("Provisioning detail mca2020EffectiveDate must be a date YYYY-MM-DD, not in the future")
         return wrong
 
     def _is_past_date(self, text: str) -> bool:
         """A day that has begun somewhere on earth."""
         try:
-            return (
-                date.fromisoformat(text) <= (self.world.now() + timedelta(hours=14)).date()
-                and len(text) == 10
-            )
+            return date.fromisoformat(text) <= (self.world.now() + timedelta(hours=14)).date() and len(text) == 10
         except ValueError:
             return False
 

@@ -29,10 +29,7 @@ class Subscriptions:
         rows = [
             self.shown(s)
             for s in self.world.store.all("pax8.subscriptions")
-            if all(
-                query.get(name, s[name]) == s[name]
-                for name in ("companyId", "productId", "status", "billingTerm")
-            )
+            if all(query.get(name, s[name]) == s[name] for name in ("companyId", "productId", "status", "billingTerm"))
         ]
         return paged(sorted_by(rows, query, SORT), query)
 
@@ -51,12 +48,8 @@ class Subscriptions:
         body = await body_object(request, _CHANGES)
         kept = self._found(request)
         if not {"price", "billingTerm", "quantity", "startDate"} & set(body):
-            raise refuse(
-                400, "price, billingTerm, quantity or startDate must be present", instance=place(request)
-            )
-        if self.world.setting("pax8.put_needs_all") and not {"quantity", "startDate", "billingTerm"} <= set(
-            body
-        ):
+            raise refuse(400, "price, billingTerm, quantity or startDate must be present", instance=place(request))
+        if self.world.setting("pax8.put_needs_all") and not {"quantity", "startDate", "billingTerm"} <= set(body):
             raise refuse(500, "Internal Server Error", instance=place(request))
         quantity = body.get("quantity", kept["quantity"])
         if type(quantity) is not int or quantity < 1:

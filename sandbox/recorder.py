@@ -73,9 +73,7 @@ class Recorder:
         if fault is None or fault.kind not in ("429", "500-before", "drop-before"):
             return None
         limited = fault.kind == "429"
-        refusal = self.problems[vendor](
-            429 if limited else 500, "Too many requests." if limited else "Failure."
-        )
+        refusal = self.problems[vendor](429 if limited else 500, "Too many requests." if limited else "Failure.")
         if limited and fault.retry_after is not None:
             refusal.headers["Retry-After"] = f"{fault.retry_after:g}"
         return _messages(refusal)

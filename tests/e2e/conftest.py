@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from deployments.player import Player
@@ -42,8 +43,11 @@ def player(stack: LocalStack) -> Player:
 
 @pytest.fixture
 def sandbox(stack: LocalStack) -> Iterator[Sandbox]:
-    """The sandbox with a new world, and webhooks that arrive."""
+    """The sandbox with a new world, webhooks that arrive, and no procedure left over from another test."""
     control = Sandbox(stack.sandbox_url)
+    wanted = {"flows": {"name": {"any_": ["new-subscription"]}}}
+    for run in httpx.post(f"{stack.prefect_api}/flow_runs/filter", json=wanted).raise_for_status().json():
+        httpx.delete(f"{stack.prefect_api}/flow_runs/{run['id']}").raise_for_status()
     control.reset()
     control.post("pax8/provisioning", {"mode": "instant"})
     yield control

@@ -80,9 +80,7 @@ def test_a_customer_signs_by_a_button(sandbox: Served) -> None:
         ("expire", "envelope expired"),
     ],
 )
-def test_everything_else_that_can_happen_to_an_envelope_has_a_button(
-    sandbox: Served, action: str, effect: str
-) -> None:
+def test_everything_else_that_can_happen_to_an_envelope_has_a_button(sandbox: Served, action: str, effect: str) -> None:
     """Each does what it says."""
     created(sandbox, sandbox.docusign(), status="sent")
     press(sandbox, "/inbox", action)
@@ -116,9 +114,7 @@ def test_licences_show_subscriptions_orders_and_booked_ends(sandbox: Served) -> 
 def test_a_note_can_be_written_as_the_customer(sandbox: Served) -> None:
     """It stands under the ticket, marked as the customer's."""
     place = "/tickets?ticket=T20261118.0012"
-    press(
-        sandbox, place, "note", email="ada@contoso.example", title="Confirmation", description="Yes & please"
-    )
+    press(sandbox, place, "note", email="ada@contoso.example", title="Confirmation", description="Yes & please")
     page = sandbox.http.get(place).text
     assert "Ada Byte (customer)" in page and "Yes &amp; please" in page
 

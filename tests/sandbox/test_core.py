@@ -137,9 +137,7 @@ def test_a_429_says_when_to_come_back_and_does_nothing(sandbox: Served) -> None:
 def test_a_fault_can_let_some_requests_pass_first_and_be_taken_back(sandbox: Served) -> None:
     """`skip` counts only requests that match; a DELETE cancels what is left."""
     pax8 = sandbox.pax8()
-    sandbox.control(
-        "faults", {"method": "get", "path": "/companies$", "kind": "500-before", "skip": 1, "times": 9}
-    )
+    sandbox.control("faults", {"method": "get", "path": "/companies$", "kind": "500-before", "skip": 1, "times": 9})
     assert [pax8.get(p).status_code for p in ("/companies", "/products", "/companies")] == [200, 200, 500]
     sandbox.control("faults", method="DELETE")
     assert pax8.get("/companies").status_code == 200
@@ -186,9 +184,7 @@ def test_a_slow_answer_comes_late_but_comes(sandbox: Served) -> None:
     assert time.monotonic() - began >= 0.6
 
 
-@pytest.mark.parametrize(
-    "wrong", [{"kind": "explode"}, {"kind": "429", "colour": "red"}, {"kind": "429", "path": "("}]
-)
+@pytest.mark.parametrize("wrong", [{"kind": "explode"}, {"kind": "429", "colour": "red"}, {"kind": "429", "path": "("}])
 def test_a_fault_that_makes_no_sense_is_refused(sandbox: Served, wrong: dict[str, str]) -> None:
     """Unknown kinds, unknown fields and broken patterns are a 400 that says why."""
     answer = sandbox.http.post("/_sandbox/faults", json=wrong)

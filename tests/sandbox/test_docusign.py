@@ -45,15 +45,11 @@ def draft(sandbox: Served, **changed: Any) -> dict[str, Any]:
                 "roleName": CUSTOMER,
                 "name": "Ada Byte",
                 "email": "ada@contoso.example",
-                "tabs": {
-                    "textTabs": [{"tabLabel": k, "value": v, "locked": "true"} for k, v in tabs.items()]
-                },
+                "tabs": {"textTabs": [{"tabLabel": k, "value": v, "locked": "true"} for k, v in tabs.items()]},
             },
             {"roleName": MSP, "name": "Roberta Vale", "email": "roberta@northgate.example"},
         ],
-        "customFields": {
-            "textCustomFields": [{"name": "ref", "value": "AGR-1", "required": "false", "show": "false"}]
-        },
+        "customFields": {"textCustomFields": [{"name": "ref", "value": "AGR-1", "required": "false", "show": "false"}]},
         "notification": {
             "useAccountDefaults": "false",
             "reminders": {"reminderEnabled": "false"},
@@ -340,10 +336,7 @@ def test_contracts_can_edit_and_send_a_draft_by_hand_and_make_one(sandbox: Serve
     key = created(sandbox, sandbox.docusign())
     sandbox.control(f"envelopes/{key}/edit", {"tabs": {"Seats1": "9"}})
     sandbox.control(f"envelopes/{key}/send")
-    assert (
-        sandbox.http.post(f"/_sandbox/envelopes/{key}/edit", json={"tabs": {"Seats1": "1"}}).status_code
-        == 409
-    )
+    assert sandbox.http.post(f"/_sandbox/envelopes/{key}/edit", json={"tabs": {"Seats1": "1"}}).status_code == 409
     people = {
         "customer": {"name": "Ada Byte", "email": "ada@contoso.example"},
         "msp": {"name": "Roberta Vale", "email": "roberta@northgate.example"},

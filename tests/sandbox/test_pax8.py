@@ -177,9 +177,7 @@ def test_a_mock_order_checks_everything_and_writes_nothing(shop: Shop) -> None:
 def test_every_missing_or_wrong_answer_is_named_by_its_key(shop: Shop) -> None:
     """One 422 names them all, for only the mock tells what is required."""
     visio = shop.product()
-    wrong = shop.answers(
-        visio, mca2020Email=None, msCustExists="Sure", mca2020EffectiveDate="11/20/2026", hat="x"
-    )
+    wrong = shop.answers(visio, mca2020Email=None, msCustExists="Sure", mca2020EffectiveDate="11/20/2026", hat="x")
     answer = shop.api.post("/orders", params={"isMock": "true"}, json=shop.order(provisioningDetails=wrong))
     assert answer.status_code == 422 and answer.json()["type"] == "UNPROCESSABLE_ENTITY"
     for key in ("mca2020Email", "msCustExists", "mca2020EffectiveDate", "hat"):
@@ -206,9 +204,7 @@ def test_every_missing_or_wrong_answer_is_named_by_its_key(shop: Shop) -> None:
         ({"companyId": "x"}, 400, "companyId"),
     ],
 )
-def test_a_wrong_line_is_refused_saying_what_is_wrong(
-    shop: Shop, line: dict[str, Any], status: int, says: str
-) -> None:
+def test_a_wrong_line_is_refused_saying_what_is_wrong(shop: Shop, line: dict[str, Any], status: int, says: str) -> None:
     """Mock and real order alike; nothing is bought."""
     for query in ({"isMock": "true"}, {}):
         answer = shop.api.post("/orders", params=query, json=shop.order(**line))
@@ -226,9 +222,7 @@ def test_products_that_this_company_cannot_have_are_not_orderable(shop: Shop) ->
     assert many.status_code == 422 and "300" in messages(many)
     phone = "Microsoft Teams Phone Standard [New Commerce Experience]"
     order = shop.order(name=phone)
-    unanswered = [
-        a for a in order["lineItems"][0]["provisioningDetails"] if a["key"] != "microsoftIncludeOverage"
-    ]
+    unanswered = [a for a in order["lineItems"][0]["provisioningDetails"] if a["key"] != "microsoftIncludeOverage"]
     refused = shop.api.post("/orders", json=shop.order(name=phone, provisioningDetails=unanswered))
     assert refused.status_code == 422 and "microsoftIncludeOverage" in messages(refused)
     northwind = shop.order() | {"companyId": shop.company("Northwind Traders")["id"]}
@@ -240,9 +234,7 @@ def test_an_order_becomes_a_subscription_that_is_provisioned_in_a_while(shop: Sh
     """The order knows its subscription only after a moment; pending first, then active, all of it in the ledger."""
     before = {s["id"] for s in shop.content("/subscriptions")}
     order = shop.api.post("/orders", json=shop.order()).json()
-    assert (
-        order["lineItems"][0]["subscriptionId"] is None and "provisioningDetails" not in order["lineItems"][0]
-    )
+    assert order["lineItems"][0]["subscriptionId"] is None and "provisioningDetails" not in order["lineItems"][0]
     (key,) = {s["id"] for s in shop.content("/subscriptions")} - before
     assert shop.subscription(key)["status"] == "PendingManual"
     shop.sandbox.control("clock", {"advance_seconds": 6})
@@ -455,9 +447,7 @@ def test_a_price_or_a_name_changed_at_the_vendor_shows_at_once(shop: Shop) -> No
     visio = shop.product()
     kept = shop.sandbox.control(f"records/pax8.products/{visio['id']}", method="GET")
     raised = [price | {"buy": "99.00"} for price in kept["prices"]]
-    shop.sandbox.control(
-        f"records/pax8.products/{visio['id']}", {"prices": raised, "name": "Visio P1"}, "PATCH"
-    )
+    shop.sandbox.control(f"records/pax8.products/{visio['id']}", {"prices": raised, "name": "Visio P1"}, "PATCH")
     rows = shop.api.get(f"/products/{visio['id']}/pricing").json()["content"]
     assert {row["rates"][0]["partnerBuyRate"] for row in rows} == {99.0}
     assert shop.api.get(f"/products/{visio['id']}").json()["name"] == "Visio P1"
