@@ -52,6 +52,7 @@ async def test_missed_signatures_are_found_with_one_list_call(bench: Bench) -> N
 
 async def test_an_orphan_is_told_once_and_orders_nothing_until_adopted(bench: Bench) -> None:
     """Its run deleted, then signed: contracts is told once; started again with the envelope, it is ordered, once."""
+    bench.sandbox.post("settings", {"docusign.polling_limit": 100})  # adopted and ordered in one go: many reads
     run = await launch_to_signature(bench, contoso())
     envelope = await bench.envelope(run)
     async with get_client() as client:
