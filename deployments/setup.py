@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.client.schemas.actions import DeploymentUpdate, WorkPoolCreate
 from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL
 from prefect.workers.process import ProcessWorker
@@ -86,11 +86,22 @@ async def deploy_all() -> None:
         raise BadSetup("prefect deploy failed; what it said stands above")
 
 
+async def refuse_unknown_parameters() -> None:
+    """Have the API refuse parameters that a flow doesn't know; by itself it takes them, and the run crashes."""
+    async with get_client() as client:
+        for deployment in await client.read_deployments():
+            schema = deployment.parameter_openapi_schema
+            if schema is not None and deployment.work_pool_name == WORK_POOL:
+                strict = {**schema, "additionalProperties": False}
+                await client.update_deployment(deployment.id, DeploymentUpdate(parameter_openapi_schema=strict))
+
+
 async def set_up(sandbox_url: str | None, webhook: str) -> None:
     """Everything; the blocks are filled from the sandbox when there is one, else from the environment."""
     await ensure_work_pool()
     blocks = set_up_for_sandbox(sandbox_url, webhook) if sandbox_url else set_up_from_environment()
     await asyncio.gather(deploy_all(), blocks)
+    await refuse_unknown_parameters()
 
 
 def main() -> None:

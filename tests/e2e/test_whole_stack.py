@@ -22,6 +22,15 @@ def to_the_signature(player: Player) -> tuple[str, str]:
     return run_id, player.envelope_of(run)
 
 
+def test_an_unknown_parameter_is_refused_by_the_api(player: Player, sandbox: Sandbox) -> None:
+    """4xx, naming it, before any run exists (Prefect by itself lets it pass, and the run crashes)."""
+    with pytest.raises(httpx.HTTPStatusError) as refused:
+        player.start("new-subscription", contoso(sign_later=True), str(uuid.uuid4()))
+    assert refused.value.response.status_code == 409
+    assert "sign_later" in refused.value.response.text
+    assert not sandbox.effects("note added")
+
+
 def reconcile(player: Player) -> dict[str, Any]:
     return player.wait_until_done(player.start("reconcile", {}, str(uuid.uuid4())))
 
