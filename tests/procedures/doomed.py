@@ -5,6 +5,7 @@ is made in (its key), its method and its path without ids, so the list of calls 
 """
 
 import asyncio
+import json
 import multiprocessing
 import os
 import re
@@ -27,7 +28,7 @@ _context.set_forkserver_preload(["tests.procedures.doomed", "tests.procedures.co
 
 
 def known_as(request: httpx.Request) -> str:
-    """The call's name: method, path without ids; for a write also the step with its business key.
+    """The call's name: method, path without ids; for a write also the step, and what it is about.
 
     In the soak a read counts anew in each step; else once: the death after it leaves the same as the one before.
     """
@@ -36,8 +37,17 @@ def known_as(request: httpx.Request) -> str:
     reads = request.method == "GET" or path.endswith("/query")
     if context is None or context.task.cache_key_fn is None or (reads and not os.environ.get("COUNTERSIGN_SOAK")):
         return path
-    key = context.task.cache_key_fn(context, context.parameters) or ""
-    return f"{key.split('-', 5)[-1]} {path}"
+    mock = " mock" if b"isMock" in request.url.query else ""
+    return f"{context.task.name} {path}{mock} {about(request)}"
+
+
+def about(request: httpx.Request) -> str:
+    """What a write is about, in its own words: a note's title, a mail's subject. Attempts of one step are one call."""
+    try:
+        body = json.loads(request.content)
+    except ValueError:
+        return ""
+    return str(body.get("title") or body.get("subject") or body.get("status") or "") if isinstance(body, dict) else ""
 
 
 def live_until_a_new_call(run_id: UUID, survived: Path) -> None:

@@ -200,7 +200,9 @@ class TestOneWayToAnOrder:
         assert (host.requests, host.tokens) == ([], [])
 
     @pytest.mark.parametrize(
-        "pretender", [None, True, "signed", object(), MagicMock(), AsyncMock(), lambda order: None], ids=repr
+        "pretender",
+        [None, True, "signed", object(), MagicMock(), AsyncMock(), lambda order: None],
+        ids=lambda one: type(one).__name__,
     )
     async def test_a_pretended_authority_orders_nothing(self, pretender: Any) -> None:
         """Nothing, a truth, a mock, an async authority that nobody awaits: none of them is a yes."""
