@@ -45,8 +45,9 @@ quick: lint ## the tests that need neither PostgreSQL nor a browser nor a runnin
 	$(RUN)/python -m pytest -m "not soak and not browser" --ignore tests/e2e \
 	    --ignore tests/deployments/test_stack.py -n $(WORKERS) --dist loadfile $(ARGS)
 
-soak: $(READY) system-packages ## the long tests: hundreds of runs, kills and races
-	$(RUN)/python -m pytest -m soak --timeout 3600 $(ARGS)
+soak: $(READY) system-packages ## the long forms: every call killed, 1,000 instant signatures, thousands of examples
+	COUNTERSIGN_SOAK=1 $(RUN)/python -m pytest --timeout 7200 tests/rules tests/procedures/test_survival.py \
+	    tests/procedures/test_instant_signature.py $(ARGS)
 
 lint: $(READY) ## ruff, its formatter, mypy, and the direction of imports
 	$(RUN)/ruff check .

@@ -22,6 +22,7 @@ from tasks.office import office, open_office
 from tasks.runs import Woken, wake
 from tasks.waiting import Wait, wait_for
 from tests.procedures.harness import Bench
+from tests.procedures.requests import TOM
 
 TRIES = 1000 if os.environ.get("COUNTERSIGN_SOAK") else 100
 AT_ONCE = 4
@@ -33,6 +34,7 @@ async def one_wait(number: int) -> State[Any]:
     """A procedure that is nothing but the wait for a signature."""
     async with open_office():
         case = await Case.open()
+        await case.journal.put("handed-over-001", {"name": "Tom Reyes", "email": TOM, "wait": "launch"})
 
         async def look(_hinted: bool) -> Event | None:
             if str(case.run_id) in SIGNED:
