@@ -5,6 +5,7 @@ from datetime import datetime
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import ArtifactCreate, ArtifactUpdate
+from prefect.client.schemas.filters import ArtifactFilter
 from pydantic import AwareDatetime
 
 from rules.calendar import Calendar
@@ -79,6 +80,10 @@ async def publish(journal: Journal, case: CaseFile, markdown: str) -> None:
     """Write the page: created once a run, afterwards rewritten in place, so its address stays."""
     async with get_client() as client:
         known = journal.get(ARTIFACT)
+        if known is None:  # also where the process died between creating the page and remembering it
+            mine = {"flow_run_id": {"any_": [journal.run_id]}, "key": {"any_": [f"case-{case.reference.lower()}"]}}
+            found = await client.read_artifacts(artifact_filter=ArtifactFilter.model_validate(mine))
+            known = await journal.put(ARTIFACT, str(found[0].id)) if found else None
         if known is None:
             created = await client.create_artifact(
                 ArtifactCreate(

@@ -20,8 +20,8 @@ from tasks.step import assert_run_is_ours, step
 from tasks.tenant import find_tenant
 from tasks.tickets import MARKER, add_marker, marker_prefix, markers_of
 from vendors.autotask import TicketNote
+from vendors.errors import RateLimited, Unauthorised, Unavailable, UnclearOutcome
 from vendors.errors import Refused as VendorRefused
-from vendors.errors import UnclearOutcome
 from vendors.pax8 import Order, Subscription
 
 USED, FREE = "used for", "not used"
@@ -105,8 +105,8 @@ async def place_order(
     order = order.model_copy(update={"at": office().clock.now()})
     try:
         placed = await pax8.place_order(order, authority)
-    except VendorRefused as refusal:
-        await free(request, authority.authority_id, f"Pax8 refused: {refusal.message}")
+    except (VendorRefused, Unauthorised, RateLimited, Unavailable) as certain:  # in each of these nothing was ordered
+        await free(request, authority.authority_id, f"Pax8 did not take it: {certain.message}")
         raise
     except UnclearOutcome:
         return await adopt_new_order(request, order, authority.authority_id, before)
