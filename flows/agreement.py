@@ -43,7 +43,6 @@ from tasks.forms import (
 )
 from tasks.journal import as_key
 from tasks.letters import Letter
-from tasks.mail import send_letter
 from tasks.office import office
 from tasks.tickets import attach_signed_papers
 from tasks.waiting import Wait, wait_for
@@ -90,8 +89,7 @@ async def confirm_prices(case: Case) -> None:
     await stand_by_decision(case, "pricing", event.by)
     monthly, annual = two_price_lists(event.prices, products)
     await case.record("prices confirmed", prices_in_words(monthly, annual, request.currency), by=event.by)
-    await send_letter(
-        case.reference,
+    await case.send(
         Letter(
             kind="prices",
             to=(Person(name=request.signer.name, email=request.signer.email),),
@@ -203,7 +201,7 @@ async def stand_by_decision(case: Case, name: str, by: str) -> None:
     objection = office().settings.objection
     if not objection:
         return
-    decided_at = datetime.fromisoformat(await case.journal.put(f"decided-at-{name}", case.now().isoformat()))
+    decided_at = datetime.fromisoformat(await case.journal.put(case.name(f"decided-at-{name}"), case.now().isoformat()))
     until = decided_at + objection
 
     async def time_is_up(_hinted: bool) -> Event | None:
@@ -212,7 +210,7 @@ async def stand_by_decision(case: Case, name: str, by: str) -> None:
     event = await wait_for(
         case,
         Wait(
-            name=f"objection-{name}",
+            name=case.name(f"objection-{name}"),
             awaited=Person(name=by, email=by),
             what=f"Minutes to object: {by} is said to have decided",
             form=ObjectionForm,
@@ -242,7 +240,8 @@ async def draft(case: Case) -> DraftedEnvelope:
     case.links["Agreement in DocuSign"] = link
     await case.tag(f"envelope:{envelope.envelope_id}")
     made = "made by hand, given at launch" if envelope.by_hand else "drafted"
-    await case.record("agreement drafted", f"The agreement was {made}: {request.what}.", link=link)
+    stage = f"agreement drafted{edition_in_words(request.edition)}"
+    await case.record(stage, f"The agreement was {made}: {request.what}, {request.term.value}.", link=link)
     return envelope
 
 
@@ -326,8 +325,7 @@ async def tell_contracts(case: Case, envelope: DraftedEnvelope) -> None:
         await end(
             case, envelope, "Refused", "The draft doesn't say what was asked for: " + "; ".join(changed), "DocuSign"
         )
-    await send_letter(
-        case.reference,
+    await case.send(
         Letter(
             kind="agreement-sent",
             to=(office().settings.contracts,),
@@ -355,13 +353,19 @@ def release_text(case: Case, on_draft: tuple[str, ...]) -> str:
     return "\n".join([*rows, *(changed if on_draft else [])])
 
 
-async def send(case: Case, envelope: DraftedEnvelope) -> datetime:
+def edition_in_words(edition: int) -> str:
+    """What is behind the stages of a second agreement."""
+    return "" if edition == 1 else f" {edition}"
+
+
+async def send(case: Case, envelope: DraftedEnvelope, by: str = "") -> datetime:
     """The agreement goes out to the customer, once."""
     sent = await agreements.send_agreement(envelope.envelope_id)
     request = case.request
     await case.record(
-        "agreement sent",
+        f"agreement sent{edition_in_words(request.edition)}",
         f"Sent to {request.signer.name}, {request.signer.email}.",
+        by=by,
         link=case.links["Agreement in DocuSign"],
         public=True,
     )
@@ -406,6 +410,7 @@ async def wait_for_signature(case: Case, envelope: DraftedEnvelope) -> Signed:
             what=f"Sign the agreement for {request.what}",
             form=LookForm,
             role="signer",
+            tags=(agreements.AWAITED,),
             ask_first=False,
             patience=settings.signing_patience,
             turn_to=case.requester,
@@ -465,7 +470,7 @@ async def what_was_signed(case: Case, envelope: DraftedEnvelope) -> tuple[Signer
             f"{in_markdown(signer)} signed the agreement, but is not an authorised contact with the right to sign "
             f"(or not for this much). Accept only after asking the customer.",
         )
-        at = await case.journal.put(f"accepted-signer-{as_key(signer)}", case.now().isoformat())
+        at = await case.journal.put(case.name(f"accepted-signer-{as_key(signer)}"), case.now().isoformat())
         decisions.append(SignerDecision(signer=signer, by=by, at=at))
     return tuple(decisions)
 
@@ -475,7 +480,7 @@ async def decide_on_seats(case: Case, envelope: DraftedEnvelope, differences: li
     event = await wait_for(
         case,
         Wait(
-            name="signed-seats",
+            name=case.name("signed-seats"),
             awaited=case.requester,
             what="The paper has other seats than were asked for: choose",
             form=SignedSeatsForm,
@@ -495,22 +500,27 @@ async def decide_on_seats(case: Case, envelope: DraftedEnvelope, differences: li
         ),
     )
     if isinstance(event, Decided) and event.choice == "order as signed":
-        await case.journal.put("seats-as-signed", True)
+        await case.journal.put(case.name("seats-as-signed"), True)
         await case.record("seats as signed", "Ordered as signed: " + "; ".join(differences), by=event.by)
         return
     await end_without_order(case, event, envelope)
 
 
-async def accept(case: Case, envelope: DraftedEnvelope, name: str, who: Person, what: str, why: str) -> str:
-    """Have one person accept one thing; anything else ends the procedure. Returns who accepted."""
+async def accept(
+    case: Case, envelope: DraftedEnvelope, name: str, who: Person, what: str, why: str, also: tuple[Person, ...] = ()
+) -> str:
+    """Have one person accept one thing; anything else ends the procedure. Returns who accepted.
+
+    `also` may decide it too.
+    """
     event = await wait_for(
         case,
         Wait(
-            name=name,
+            name=case.name(name),
             awaited=who,
             what=what,
             form=AcceptForm,
-            may_decide=(who,),
+            may_decide=(who, *also),
             explain=why,
             letter=Letter(
                 kind=name,
@@ -567,17 +577,17 @@ async def end(case: Case, envelope: DraftedEnvelope | None, name: str, why: str,
     """Void what is out, note it, tell requester and contracts, and end."""
     if envelope is not None:
         await agreements.void_agreement(envelope.envelope_id, why)
-    await case.record("ended", f"{name}: {why} Nothing was ordered.", by=by)
-    await send_letter(
-        case.reference,
+    nothing = "Nothing more was ordered." if case.leg in ("annual", "late") else "Nothing was ordered."
+    await case.record("ended", f"{name}: {why} {nothing}", by=by)
+    await case.send(
         Letter(
             kind="ended",
             to=(case.requester,),
             cc=(office().settings.contracts,),
-            subject=f"{case.title}: {name.lower()}, nothing was ordered",
-            todo=f"{why} Nothing was ordered; tell the customer, and start anew if it is still wanted.",
+            subject=f"{case.title}: {name.lower()}, {nothing.lower().rstrip('.')}",
+            todo=f"{why} {nothing.rstrip('.')}; tell the customer, and start anew if it is still wanted.",
             link=case.run_link,
             link_text="Open the run",
         ),
     )
-    raise Ended(name, f"{why} Nothing was ordered.")
+    raise Ended(name, f"{why} {nothing}")

@@ -18,7 +18,6 @@ from tasks.case import Case, owner_of
 from tasks.ending import EndNotAgreed, EndNotShown, TermReading
 from tasks.journal import Journal
 from tasks.letters import Letter
-from tasks.mail import send_letter
 from tasks.office import office
 from tasks.procedure import conduct, sleep_until
 from tasks.requests import REQUEST
@@ -99,8 +98,7 @@ async def tell(case: Case, booked: TermReading) -> None:
         ("Ends", str(booked.term_end)),
     )
     await case.record("end booked", f"{booked.product_name} ends on {booked.term_end}, read back.", by="Pax8")
-    await send_letter(
-        case.reference,
+    await case.send(
         Letter(
             kind="billing-end",
             to=(settings.billing,),
@@ -112,8 +110,7 @@ async def tell(case: Case, booked: TermReading) -> None:
             link_text="Open the run",
         ),
     )
-    await send_letter(
-        case.reference,
+    await case.send(
         Letter(
             kind="customer-end",
             to=(Person(name=request.signer.name, email=request.signer.email),),
@@ -135,8 +132,7 @@ async def hand_to_person(case: Case, term: TermReading, why: str) -> State[Any]:
     await open_ticket(
         f"{case.reference}:end", request.customer.autotask_id, case.title, what, request.requester, 1, True
     )
-    await send_letter(
-        case.reference,
+    await case.send(
         Letter(
             kind="end-by-hand",
             to=(request.requester, request.senior),

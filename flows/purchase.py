@@ -1,6 +1,7 @@
 """The purchase's legs, shared by the flows: order, billing, provisioning, documentation, filing, telling (P)."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import UTC, date, datetime, timedelta
 
 from flows.agreement import accept, end, end_without_order
@@ -13,19 +14,21 @@ from rules.people import Person
 from rules.refusal import Refused
 from tasks import documentation, licences
 from tasks.agreements import DraftedEnvelope, NotSigned
+from tasks.authority import Basis, SignedPaper
 from tasks.case import Case
 from tasks.casefile import in_markdown
 from tasks.evidence import read_before_ordering
 from tasks.forms import AcceptForm, AnswerAgain, LookForm, ProvisioningForm, UnclearOrderForm
 from tasks.letters import Letter
 from tasks.licences import AuthorityUsed, Licence, PlacedOrder, UnclearOrder
-from tasks.mail import file_order_confirmations, send_letter
+from tasks.mail import file_order_confirmations
 from tasks.net import AGREED_END, HAS_END, MAIL_AWAITED
 from tasks.office import office
 from tasks.provisioning import remember_licences
 from tasks.schedule import END_SUBSCRIPTION, book
 from tasks.tickets import complete_ticket, open_ticket
 from tasks.waiting import Wait, wait_for
+from tasks.written import NoSuchEvidence
 from vendors.errors import Refused as VendorRefused
 
 INLINE_LOOK = 2.0
@@ -63,7 +66,7 @@ async def wait_for_start_day(case: Case, envelope: DraftedEnvelope, signed_at: d
     event = await wait_for(
         case,
         Wait(
-            name="start-day",
+            name=case.name("start-day"),
             awaited=Person(name="the start day", email=start.isoformat()),
             what=f"Start on {start}: the order is placed then",
             form=LookForm,
@@ -84,12 +87,12 @@ async def check_before_ordering(case: Case, envelope: DraftedEnvelope) -> None:
     """
     calendar = office().settings.calendar
     for look in range(1, 100):
-        if case.journal.get("ready-to-order") is not None:
+        if case.journal.get(case.name("ready-to-order")) is not None:
             return
-        day = await case.journal.put(f"ordering-day-{look}", calendar.day_of(case.now()).isoformat())
+        day = await case.journal.put(case.name(f"ordering-day-{look}"), calendar.day_of(case.now()).isoformat())
         await decide_on_changes(case, envelope, day)
         if calendar.day_of(case.now()).isoformat() == day:
-            await case.journal.put("ready-to-order", day)
+            await case.journal.put(case.name("ready-to-order"), day)
 
 
 async def decide_on_changes(case: Case, envelope: DraftedEnvelope, day: str) -> None:
@@ -127,33 +130,41 @@ async def decide_on_changes(case: Case, envelope: DraftedEnvelope, day: str) -> 
         )
 
 
-async def order(case: Case, envelope: DraftedEnvelope, decisions: tuple[SignerDecision, ...]) -> PlacedOrder:
-    """N5, I1, I3: the order, once, on the signed agreement as its authority; unclear outcomes go to a person."""
+async def order(case: Case, envelope: DraftedEnvelope, basis: Basis) -> PlacedOrder:
+    """N5, B2, I1, I3: the order, once, on its authority; unclear outcomes go to a person.
+
+    Raises `ConfirmationTooOld` where new terms must go out first; nothing was ordered then (B5).
+    """
     for attempt in range(1, 50):
-        unclear, refused = f"unclear-order-{attempt}", f"order-refused-{attempt}"
+        unclear, refused = case.name(f"unclear-order-{attempt}"), case.name(f"order-refused-{attempt}")
         try:
             if case.journal.get(f"settled-{unclear}") is None and case.journal.get(f"settled-{refused}") is None:
-                placed = await licences.place_order(case.request, envelope.envelope_id, decisions, attempt)
+                placed = await licences.place_order(case.request, basis, attempt)
             else:
                 placed = None
-        except (NotSigned, NotCovered, AuthorityUsed) as no:
-            await end(case, envelope, "Refused", str(no), by="DocuSign")
+        except (NotSigned, NotCovered, NoSuchEvidence, AuthorityUsed) as no:
+            await end(case, envelope, "Refused", str(no), by=word_of(basis))
         except (VendorRefused, Refused) as no:
             await ask_after_refusal(case, envelope, refused, str(no))
             continue
         except UnclearOrder as why:
-            placed = await ask_about_unclear_order(case, envelope, unclear, str(why), attempt)
+            placed = await ask_about_unclear_order(case, envelope, basis, unclear, str(why), attempt)
         else:
             if placed is None and case.journal.get(f"settled-{unclear}") is not None:
-                placed = await ask_about_unclear_order(case, envelope, unclear, "", attempt)
+                placed = await ask_about_unclear_order(case, envelope, basis, unclear, "", attempt)
         if placed is not None:
             await case.record(
                 "ordered",
                 f"Ordered at Pax8: {case.request.what}, order {placed.order_id}, under {placed.authority_id}.",
-                by="DocuSign",
+                by=word_of(basis),
             )
             return placed
     raise RuntimeError("fifty attempts to order; a person must look at this run")
+
+
+def word_of(basis: Basis) -> str:
+    """On whose word an order goes out."""
+    return "DocuSign" if isinstance(basis, SignedPaper) else "the customer's written confirmation"
 
 
 async def ask_after_refusal(case: Case, envelope: DraftedEnvelope, name: str, why: str) -> None:
@@ -173,7 +184,7 @@ async def accept_retry(case: Case, envelope: DraftedEnvelope, name: str, what: s
             role="requester",
             explain="'accept' tries again. Nothing was ordered so far.",
             letter=Letter(
-                kind=name,
+                kind=name.removeprefix(f"{case.leg}-"),
                 to=(case.requester,),
                 subject=f"{case.title}: the order was refused",
                 todo=what,
@@ -188,15 +199,15 @@ async def accept_retry(case: Case, envelope: DraftedEnvelope, name: str, what: s
 
 
 async def ask_about_unclear_order(
-    case: Case, envelope: DraftedEnvelope, name: str, why: str, attempt: int
+    case: Case, envelope: DraftedEnvelope, basis: Basis, name: str, why: str, attempt: int
 ) -> PlacedOrder | None:
     """Decision 3: no match and no certainty means that a person decides, never a second POST."""
-    settings, request, envelope_id = office().settings, case.request, envelope.envelope_id
-    marked = await licences.marked_at(request, envelope_id) if case.journal.get(f"settled-{name}") is None else None
+    settings, request, authority_id = office().settings, case.request, basis.authority_id
+    marked = await licences.marked_at(request, authority_id) if case.journal.get(f"settled-{name}") is None else None
     not_before = (marked or case.now()) + settings.order_settle
 
     async def turned_up(_hinted: bool) -> Event | None:
-        found = await licences.look_for_unclear_order(request, envelope_id)
+        found = await licences.look_for_unclear_order(request, authority_id)
         return Decided(by="Pax8", choice="the order is there", why=found.order_id) if found is not None else None
 
     async def not_too_early(event: Event) -> None:
@@ -208,7 +219,7 @@ async def ask_about_unclear_order(
             if await turned_up(False) is not None:
                 raise AnswerAgain("the order is there by now: press 'look again'.")
         named = isinstance(event, Decided) and event.choice == "the order is there"
-        if named and await licences.find_named_order(request, envelope_id, getattr(event, "why", "")) is None:
+        if named and await licences.find_named_order(request, authority_id, getattr(event, "why", "")) is None:
             raise AnswerAgain("order_id: that is not a new order of this customer with equal lines.")
 
     event = await wait_for(
@@ -224,7 +235,7 @@ async def ask_about_unclear_order(
             explain=f"{in_markdown(why)}\n\nAsked for: {request.what}. "
             f"Answer after {settings.calendar.in_words(not_before)}.",
             letter=Letter(
-                kind=name,
+                kind=name.removeprefix(f"{case.leg}-"),
                 to=(case.requester,),
                 cc=(settings.senior_for(case.requester.email),),
                 subject=f"{case.title}: nobody knows whether the order went out",
@@ -242,15 +253,22 @@ async def ask_about_unclear_order(
         await end_without_order(case, event, envelope)
         return None
     if event.choice == "the order is there":
-        return await licences.adopt_named_order(request, envelope_id, event.why)
-    await licences.release_marker(request, envelope_id, event.by, event.why, attempt)
+        return await licences.adopt_named_order(request, authority_id, event.why)
+    await licences.release_marker(request, authority_id, event.by, event.why, attempt)
     return None
 
 
-async def follow_provisioning(case: Case, placed: PlacedOrder) -> tuple[Licence, ...]:
+async def nothing_else() -> None:
+    """Where nothing else has to be watched while provisioning is followed."""
+
+
+async def follow_provisioning(
+    case: Case, placed: PlacedOrder, watch: Callable[[], Awaitable[None]] = nothing_else
+) -> tuple[Licence, ...]:
     """P4, P15, P17: read the order back, tell billing at once, and follow provisioning until it is settled.
 
     Settled goes by dates, id and seats. Pending for a business day: the requester is told; nothing is ordered again.
+    `watch` is called at each look that finds it unsettled.
     """
     settings, request = office().settings, case.request
     latest = await look_inline(case, placed)
@@ -264,6 +282,7 @@ async def follow_provisioning(case: Case, placed: PlacedOrder) -> tuple[Licence,
             return DayReached(day=settings.calendar.day_of(case.now()))
         if case.now() >= slow_after:
             await tell_slow(case, latest)
+        await watch()
         return None
 
     async def really_there(event: Event) -> None:
@@ -275,7 +294,7 @@ async def follow_provisioning(case: Case, placed: PlacedOrder) -> tuple[Licence,
     event = await wait_for(
         case,
         Wait(
-            name="provisioning",
+            name=case.name("provisioning"),
             awaited=Person(name="Microsoft", email="provisioning"),
             what="Provisioning: " + "; ".join(licence.in_words() for licence in latest),
             form=ProvisioningForm,
@@ -298,11 +317,11 @@ async def follow_provisioning(case: Case, placed: PlacedOrder) -> tuple[Licence,
 async def look_inline(case: Case, placed: PlacedOrder) -> tuple[Licence, ...]:
     """Stay awake for a moment: most licences are there within a minute."""
     settings = office().settings
-    if case.journal.get("settled-provisioning") is not None:
+    if case.journal.get(f"settled-{case.name('provisioning')}") is not None:
         return await remember_licences(placed, case.request.customer.pax8_id, case.request.term)
     tries = max(1, int(settings.provisioning_inline.total_seconds() / INLINE_LOOK))
-    first = case.journal.get("looked-inline") is None
-    await case.journal.put("looked-inline", True)
+    first = case.journal.get(case.name("looked-inline")) is None
+    await case.journal.put(case.name("looked-inline"), True)
     found = await licences.read_licences(placed, case.request.customer.pax8_id, case.request.term)
     for _ in range(tries if first else 0):
         if all(licence.settled for licence in found):
@@ -315,8 +334,7 @@ async def look_inline(case: Case, placed: PlacedOrder) -> tuple[Licence, ...]:
 
 async def tell_slow(case: Case, found: tuple[Licence, ...]) -> None:
     """P17: a business day in a pending state."""
-    await send_letter(
-        case.reference,
+    await case.send(
         Letter(
             kind="provisioning-slow",
             to=(case.requester,),
@@ -363,10 +381,9 @@ async def tell_billing(case: Case, placed: PlacedOrder, found: tuple[Licence, ..
     """P15: billing is told as soon as the order is read back, whatever else is open."""
     settings = office().settings
     complete = all(licence.subscription_id and licence.renews for licence in found)
-    await case.journal.put("billing-told-complete", complete)
+    await case.journal.put(case.name("billing-told-complete"), complete)
     by_hand = ("Pax8's order confirmation: copy it by hand into the public folder.",)
-    await send_letter(
-        case.reference,
+    await case.send(
         Letter(
             kind="billing",
             to=(settings.billing,),
@@ -388,10 +405,9 @@ async def tell_billing_rest(
     case: Case, placed: PlacedOrder, _seen: tuple[Licence, ...], done: tuple[Licence, ...]
 ) -> None:
     """P15: dates and ids that were not known when billing was told first."""
-    if case.journal.get("billing-told-complete"):
+    if case.journal.get(case.name("billing-told-complete")):
         return
-    await send_letter(
-        case.reference,
+    await case.send(
         Letter(
             kind="billing-completed",
             to=(office().settings.billing,),
@@ -410,8 +426,7 @@ async def tell_assumed_end(case: Case, done: tuple[Licence, ...]) -> None:
     assumed = [licence for licence in done if licence.renews_assumed and licence.renews]
     if not assumed:
         return
-    await send_letter(
-        case.reference,
+    await case.send(
         Letter(
             kind="term-end-assumed",
             to=(case.requester,),
@@ -436,13 +451,12 @@ async def tell_customer(case: Case, done: tuple[Licence, ...]) -> None:
     paragraphs = [
         "Your bills come from us. Billing notices inside Microsoft 365 are not used: please ignore them there."
     ]
-    if case.journal.get("seats-as-signed"):
+    if case.journal.get(case.name("seats-as-signed")):
         paragraphs.insert(0, f"Ordered as signed, which is not what had been asked for: {request.what}.")
     starts = max((first_day(licence.start) for licence in done if licence.start), default=None)
     if request.start and starts and starts > request.start:
         paragraphs.insert(0, f"You had asked for {request.start}; it starts on {starts}.")
-    await send_letter(
-        case.reference,
+    await case.send(
         Letter(
             kind="customer-ordered",
             to=(Person(name=request.signer.name, email=request.signer.email),),
@@ -457,12 +471,13 @@ async def tell_customer(case: Case, done: tuple[Licence, ...]) -> None:
     await case.record("customer told", f"{request.signer.name} was told the dates.", public=True)
 
 
-async def document(case: Case, envelope: DraftedEnvelope, done: tuple[Licence, ...]) -> None:
+async def document(case: Case, envelope: DraftedEnvelope, done: tuple[Licence, ...], occasion: str = "") -> None:
     """P11: the Application asset in IT Glue."""
     for licence in done:
-        asset = await documentation.document_licence(case.request, licence, envelope.envelope_id)
+        asset = await documentation.document_licence(case.request, licence, envelope.envelope_id, occasion)
         case.links[f"IT Glue: {asset.name}"] = asset.link
-        await case.record(f"documented {licence.product_name}"[:200], f"IT Glue: {asset.name}", link=asset.link)
+        stage = f"documented {licence.product_name}{occasion}"[:200]
+        await case.record(stage, f"IT Glue: {asset.name}", link=asset.link)
 
 
 async def file_confirmations(case: Case, placed: PlacedOrder) -> None:
@@ -537,8 +552,20 @@ def follow_ups(case: Case) -> list[FollowUp]:
     return found
 
 
-async def finish(case: Case, done: tuple[Licence, ...]) -> None:
-    """P13: requester and follow-up people are told; the ticket is completed only when nothing is open."""
+async def buy(case: Case, envelope: DraftedEnvelope, signers: tuple[SignerDecision, ...]) -> tuple[Licence, ...]:
+    """The whole purchase under a signed agreement: order, billing, provisioning, telling, documentation, filing."""
+    await check_before_ordering(case, envelope)
+    placed = await order(case, envelope, SignedPaper(envelope_id=envelope.envelope_id, decisions=signers))
+    done = await follow_provisioning(case, placed)
+    await tell_customer(case, done)
+    await document(case, envelope, done)
+    await file_confirmations(case, placed)
+    await schedule_end(case, envelope, done)
+    return done
+
+
+async def ask_follow_ups(case: Case) -> list[FollowUp]:
+    """P13: each follow-up is a ticket and a mail of its own to its person, once a procedure."""
     request = case.request
     remaining = follow_ups(case)
     for one in remaining:
@@ -551,8 +578,7 @@ async def finish(case: Case, done: tuple[Licence, ...]) -> None:
             one.days,
             False,
         )
-        await send_letter(
-            case.reference,
+        await case.send(
             Letter(
                 kind=f"{one.key}-asked",
                 to=(one.who,),
@@ -566,9 +592,15 @@ async def finish(case: Case, done: tuple[Licence, ...]) -> None:
             ),
         )
         await case.record(f"follow-up {one.key}", f"{one.who.name}: {one.what}")
+    return remaining
+
+
+async def finish(case: Case, done: tuple[Licence, ...]) -> None:
+    """P13: requester and follow-up people are told; the ticket is completed only when nothing is open."""
+    request = case.request
+    remaining = await ask_follow_ups(case)
     summary = "; ".join(licence.in_words() for licence in done)
-    await send_letter(
-        case.reference,
+    await case.send(
         Letter(
             kind="done",
             to=(case.requester,),

@@ -1,10 +1,10 @@
 """What allows a write to the distributor: evidence that was read back, never a claim (decision 1, I1, Y1)."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Annotated, Protocol, Self
+from typing import Annotated, Protocol, Self, TypeVar
 
-from pydantic import AwareDatetime, StringConstraints, model_validator
+from pydantic import AwareDatetime, StringConstraints, ValidationError, model_validator
 
 from rules.agreement import AgreementLine, AgreementTerms, Paper, UnreadablePaper, compare, read_paper
 from rules.envelope import EnvelopeReading
@@ -13,6 +13,7 @@ from rules.people import AuthorisedContact, same_address
 
 FRESH = timedelta(minutes=5)
 Somebody = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+Built = TypeVar("Built", bound=Frozen)
 
 
 class NotCovered(Exception):
@@ -35,6 +36,25 @@ class EndAuthority(Protocol):
     def authority_id(self) -> str: ...
 
     def assert_covers_end(self, subscription_id: str, cancel_date: datetime) -> None: ...
+
+
+def built_again(authority: Built, refusal: str) -> Built:
+    """The same authority, built anew from its fields: a copy that got round pydantic's checks is not believed.
+
+    Raises `NotCovered`, which begins with `refusal`, when it can't be built.
+    """
+    try:
+        return type(authority).model_validate(authority.model_dump(warnings=False))
+    except ValidationError as invalid:
+        raise NotCovered(f"{refusal}: {why_invalid(invalid)}") from None
+
+
+def why_invalid(invalid: ValidationError) -> str:
+    """Everything that kept a model from being built, as one line for people."""
+    return "; ".join(
+        ": ".join([*[str(part) for part in error["loc"][:1]], str(error["msg"]).removeprefix("Value error, ")])
+        for error in invalid.errors()
+    )
 
 
 class SignerDecision(Frozen):
@@ -178,47 +198,3 @@ def _terms_of(order: LicenceOrder) -> AgreementTerms:
             for line in order.lines
         ),
     )
-
-
-class SignedEnd(Frozen):
-    """The end date that a signed agreement states, for one subscription bought under it (N7).
-
-    `commitment_end`: the end of the running term as Pax8 gives it; `term_end` its day, the earlier of UTC's and
-    the MSP zone's. The agreement's end is reached within this term, or this authority can't be built: earlier
-    terms renew.
-    """
-
-    agreement: SignedAgreement
-    subscription_id: str
-    product_id: str
-    commitment_end: AwareDatetime
-    term_end: date
-
-    @model_validator(mode="after")
-    def _within_the_term_that_reaches_the_date(self) -> Self:
-        end = self.agreement.paper.end
-        if end is None:
-            raise ValueError("the agreement states no end date (N7)")
-        utc_day = self.commitment_end.astimezone(UTC).date()
-        if not utc_day - timedelta(days=1) <= self.term_end <= utc_day:
-            raise ValueError(f"{self.term_end} is not the day of the term's end, {self.commitment_end} (N7)")
-        if self.term_end < end:
-            raise ValueError(f"this term ends on {self.term_end}, before the agreed end {end}: it renews (N7)")
-        lines = self.agreement.paper.lines
-        if not any(line.product_id == self.product_id for line in lines if line.product_id):
-            raise ValueError(f"product {self.product_id} does not stand in the agreement (N7)")
-        return self
-
-    @property
-    def authority_id(self) -> str:
-        return f"{self.agreement.authority_id}:end:{self.subscription_id}"
-
-    def assert_covers_end(self, subscription_id: str, cancel_date: datetime) -> None:
-        """Raise `NotCovered` unless it is this subscription's end, at exactly its term's end."""
-        if subscription_id != self.subscription_id:
-            raise NotCovered(f"The agreed end is that of {self.subscription_id}, not of {subscription_id} (N7).")
-        if cancel_date != self.commitment_end:
-            raise NotCovered(
-                f"{cancel_date:%Y-%m-%d %H:%M} is not the end of the term of {subscription_id}, "
-                f"{self.commitment_end:%Y-%m-%d %H:%M} (N7, P18)."
-            )

@@ -45,6 +45,21 @@ class EnvelopeReading(Frozen):
         return tuple(signer for signer in self.signers if signer.role == role)
 
 
+def customer_signed(reading: EnvelopeReading, client_role: str) -> bool:
+    """Whether the customer has done their part: everybody in that role has signed, or the envelope is completed.
+
+    Of use against ending a bridge (B7), never for ordering: a completion without its time counts here too, and so
+    does a signature on an envelope that was voided later.
+    """
+    signers = reading.signers_of(client_role)
+    return reading.status == "completed" or (bool(signers) and all(one.status == "completed" for one in signers))
+
+
+def is_dead(reading: EnvelopeReading) -> bool:
+    """Whether nobody can sign it any more: declined, voided, expired (a void with a reason) or deleted."""
+    return reading.status in ("declined", "voided", "deleted")
+
+
 EnvelopeEvent = Signed | Declined | Voided | Expired | SignerBounced
 
 

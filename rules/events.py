@@ -107,6 +107,54 @@ class Decided(Frozen):
     why: str = ""
 
 
+class Confirmed(Frozen):
+    """The customer confirmed our terms in writing: by the offered sentence, or as a named person read it.
+
+    `evidence` says where it lies; `read_by` is empty where nobody had to read it.
+    """
+
+    evidence: str
+    authority_id: str
+    received_at: AwareDatetime
+    sender: str
+    read_by: str = ""
+    text_digest: str = ""
+
+
+class ReplyRead(Frozen):
+    """A named person read a customer's message in full: which one, and what it says."""
+
+    by: str
+    evidence: str
+    choice: str
+    changes: str = ""
+
+
+class NoAnswer(Frozen):
+    """The customer did not answer in time."""
+
+    until: AwareDatetime
+
+
+class ReleaseTakenBack(Frozen):
+    """The person who is said to have released the agreement says that he did not."""
+
+    by: str
+
+
+class ChangedMind(Frozen):
+    """The customer wants the monthly term instead of the annual one; by which message (Y4)."""
+
+    by: str
+    evidence: str
+
+
+class DeadlinePassed(Frozen):
+    """The cut-off passed unsigned: the bridge is booked to end."""
+
+    at: AwareDatetime
+
+
 Event = (
     Signed
     | Declined
@@ -122,4 +170,10 @@ Event = (
     | PricesGiven
     | TermChosen
     | Decided
+    | Confirmed
+    | ReplyRead
+    | NoAnswer
+    | ReleaseTakenBack
+    | ChangedMind
+    | DeadlinePassed
 )

@@ -7,6 +7,7 @@ from decimal import Decimal
 from pydantic import Field
 
 from rules.agreement import AgreementLine, AgreementTerms, read_price
+from rules.bridge import bridge_reference
 from rules.order import Billing, Frozen, Term
 from rules.people import AuthorisedContact, Person
 from rules.refusal import Problem, Refused
@@ -49,6 +50,15 @@ class LaunchForm(Frozen):
     envelope: str = ""
 
 
+class BridgeLaunch(LaunchForm):
+    """The launch form of a bridge as typed: who confirms in writing, why it can't wait, by when (B1)."""
+
+    confirmer: str = ""
+    why_now: str = ""
+    needed_by: str = ""
+    senior: str = ""
+
+
 class AskedRequest(Frozen):
     """The form read: what can be judged without looking anything up. Refusals name field, clause, way out."""
 
@@ -57,6 +67,7 @@ class AskedRequest(Frozen):
     start: date | None
     end: date | None
     licence_users: tuple[str, ...]
+    needed_by: date | None = None
 
 
 def read_form(form: LaunchForm, today: date) -> AskedRequest:
@@ -100,10 +111,36 @@ def read_form(form: LaunchForm, today: date) -> AskedRequest:
             )
     if form.follow_up_work.strip() and not form.follow_up_person.strip():
         problem("follow_up_person", "P13", "is empty, but there is follow-up work.", "Say who does it.")
+    needed_by = _bridge_part(form, today, problems) if isinstance(form, BridgeLaunch) else None
     if problems:
         raise Refused(problems)
     users = tuple(dict.fromkeys(part.strip() for part in form.licence_users.replace(",", "\n").split() if part.strip()))
-    return AskedRequest(form=form, lines=lines, start=start, end=end, licence_users=users)
+    return AskedRequest(form=form, lines=lines, start=start, end=end, licence_users=users, needed_by=needed_by)
+
+
+def _bridge_part(form: BridgeLaunch, today: date, problems: list[Problem]) -> date | None:
+    """What only a bridge asks: why, by when, and who confirms in writing (B1, B2)."""
+    for field, clause, way_out in (
+        ("why_now", "B1", "Say why the customer can't wait for the agreement; else use new-subscription."),
+        ("needed_by", "B1", "Give the day by which the customer needs it."),
+        ("confirmer", "B3", "Give the mail address of the customer's authorised contact who confirms in writing."),
+    ):
+        if not getattr(form, field).strip():
+            problems.append(Problem(field=field, clause=clause, message="is empty.", way_out=way_out))
+    needed_by = _day("needed_by", "B1", form.needed_by, problems)
+    if needed_by is not None and needed_by < today:
+        message = f"{needed_by} is in the past (today is {today})."
+        problems.append(Problem(field="needed_by", clause="B1", message=message, way_out="Give today or a later day."))
+    if form.start_date.strip():
+        problems.append(
+            Problem(
+                field="start_date",
+                clause="B1",
+                message="a bridge starts at once.",
+                way_out="For a later start use new-subscription: there is time for the agreement.",
+            )
+        )
+    return needed_by
 
 
 def _lines(form: LaunchForm, problems: list[Problem]) -> tuple[AskedLine, ...]:
@@ -211,10 +248,23 @@ class Customer(Frozen):
     gdap_active: bool
 
 
+class BridgeAsk(Frozen):
+    """Why a customer can't wait, until when it is needed, and who confirms in writing (B1, B2).
+
+    `monthly_prices`: pricing's figures for the bridge, per seat and month, by product name (Y3).
+    """
+
+    reason: str
+    needed_by: date
+    contact: AuthorisedContact
+    monthly_prices: tuple[tuple[str, Decimal], ...] = ()
+
+
 class CheckedRequest(Frozen):
     """A request that passed every check before anything happened outside. The snapshot that a run works on.
 
-    `reference` is ours: on the agreement, tickets, mails and assets. Persisted; grows only, with defaults.
+    `reference` is ours: on the agreement, tickets, mails and assets. `edition` counts its agreements: a second one
+    is drafted where the first was taken back (Y4). Persisted; grows only, with defaults.
     """
 
     reference: str
@@ -241,6 +291,8 @@ class CheckedRequest(Frozen):
     follow_up_work: str = ""
     given_envelope: str = ""
     notices: tuple[str, ...] = ()
+    edition: int = 1
+    bridge: BridgeAsk | None = None
 
     @property
     def title(self) -> str:
@@ -275,6 +327,26 @@ class CheckedRequest(Frozen):
                 )
                 for line in self.lines
             ),
+        )
+
+    def for_bridge(self) -> "CheckedRequest":
+        """The bridge's own order: a month of the same lines on the Monthly term, under a reference of its own (B2)."""
+        if self.bridge is None:
+            raise ValueError(f"{self.reference} asks for no bridge")
+        monthly = dict(self.bridge.monthly_prices)
+        lines = tuple(
+            line.model_copy(update={"price": monthly.get(line.product_name)})
+            if self.term is not Term.MONTHLY or line.product_name in monthly
+            else line
+            for line in self.lines
+        )
+        return self.model_copy(
+            update={
+                "reference": bridge_reference(self.reference),
+                "term": Term.MONTHLY,
+                "billing": Billing.MONTHLY,
+                "lines": lines,
+            }
         )
 
     def price_of(self, line: CheckedLine) -> Decimal:
@@ -320,3 +392,23 @@ def read_prices(text: str, products: tuple[str, ...], all_needed: bool) -> dict[
     if missing and (all_needed or not prices):
         raise UnreadableAnswer(f"no price for {', '.join(missing)}; write one line each: product = 12.50")
     return prices
+
+
+def read_seats(text: str, products: tuple[str, ...]) -> dict[str, int]:
+    """Read other numbers of seats, one line a product: `Visio Plan 1 = 4`. Raises `UnreadableAnswer`."""
+    seats: dict[str, int] = {}
+    for line in text.splitlines():
+        if not line.strip():
+            continue
+        name, separator, figure = (part.strip() for part in line.rpartition("="))
+        if not separator or name not in products:
+            raise UnreadableAnswer(f"'{line.strip()}': write 'product = seats', products are {', '.join(products)}")
+        if name in seats:
+            raise UnreadableAnswer(f"{name} stands there twice; write one line each")
+        is_number = figure.isascii() and figure.isdecimal() and len(figure) <= 9
+        if not is_number or not 0 < int(figure) <= MOST_SEATS:
+            raise UnreadableAnswer(f"'{figure}' is not a number of seats; write a whole number from 1 to {MOST_SEATS}")
+        seats[name] = int(figure)
+    if not seats:
+        raise UnreadableAnswer("write one line a product: product = 4")
+    return seats

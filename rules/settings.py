@@ -91,6 +91,8 @@ class Settings(Frozen):
     release: Release
     objection: timedelta
     envelope_life_days: int
+    bridge_envelope_days: int
+    change_over_days: int
     late_signature_days: int
     patience: Patience
     signing_patience: Patience

@@ -1,17 +1,13 @@
 """The Autotask stand-in: zone lookup, three headers, queries, writes to collections and through parents."""
 
-from collections.abc import Callable
-
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from sandbox import autotask_schema as schema
-from sandbox.autotask_calls import LIMIT, AutotaskCall, problem
-from sandbox.autotask_fields import Entity
+from sandbox.autotask_calls import CONTENT, LIMIT, AutotaskCall, problem
+from sandbox.autotask_levers import control
 from sandbox.autotask_seed import seed
-from sandbox.autotask_write import create
-from sandbox.core import Record, Refusal, World, json_body
+from sandbox.core import World, json_body
 
 __all__ = ["PREFIX", "control", "problem", "routes", "seed"]
 
@@ -22,6 +18,8 @@ _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 def routes(world: World) -> list[BaseRoute]:
     """The zone lookup and the API. The path is answered in both spellings that the vendor uses."""
     world.declare_setting(LIMIT, 10_000, "Requests that Autotask takes in a rolling hour before it answers 429.")
+    meaning = "Which single read brings a file's content: child (below its ticket or note) or root (TicketAttachments)."
+    world.declare_setting(CONTENT, "child", meaning)
 
     async def zone(request: Request) -> Response:
         if set(request.query_params) != {"user"}:
@@ -52,39 +50,3 @@ def routes(world: World) -> list[BaseRoute]:
         found.append(Route(f"/{root}/{version}/{{path:path}}", api, methods=_METHODS))
     found.extend(Route(f"/{root}/VersionInformation", versions) for root in ("ATServicesRest", "atservicesrest"))
     return found
-
-
-def control(world: World) -> list[BaseRoute]:
-    """`POST /_sandbox/autotask/notes`: a customer's contact writes a note in the client portal.
-
-    Body: `{"ticketNumber", "email", "title", "description"}`; the note names the contact as its creator, nobody
-    impersonates (that is how a real one differs from one written through the API).
-    """
-
-    async def contact_note(request: Request) -> Response:
-        wanted = await json_body(request)
-        ticket = _first(world, schema.TICKETS, lambda t: t["ticketNumber"] == wanted["ticketNumber"])
-        contact = _first(
-            world,
-            schema.CONTACTS,
-            lambda c: c["emailAddress"] == wanted["email"] and c["companyID"] == ticket["companyID"],
-        )
-        given = {
-            "ticketID": ticket["id"],
-            "title": wanted["title"],
-            "description": wanted["description"],
-            "noteType": 3,
-            "publish": schema.PUBLISH_ALL,
-            "createdByContactID": contact["id"],
-        }
-        note_id = create(world, schema.TICKET_NOTES, given, (None, None))
-        return JSONResponse({"itemId": note_id})
-
-    return [Route("/autotask/notes", contact_note, methods=["POST"])]
-
-
-def _first(world: World, entity: Entity, fits: Callable[[Record], bool]) -> Record:
-    for record in world.store.all(entity.kind):
-        if fits(record):
-            return record
-    raise Refusal(JSONResponse({"error": f"no such {entity.singular}"}, 404))

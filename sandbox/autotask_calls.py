@@ -21,7 +21,8 @@ from sandbox.credentials import AUTOTASK_INTEGRATION_CODE, AUTOTASK_SECRET, AUTO
 from sandbox.rate import requests_within
 
 LIMIT = "autotask.hourly_requests"
-_IMPERSONABLE = {"Tickets", "TicketNotes", "TicketAttachments", "Contacts"}
+CONTENT = "autotask.attachment_content"
+_IMPERSONABLE = {"Tickets", "TicketNotes", "TicketAttachments", "TicketNoteAttachments", "Contacts"}
 
 
 def problem(status: int, message: str) -> Response:
@@ -94,7 +95,7 @@ class AutotaskCall:
             case [key] if key.isdigit():
                 if self.method != "GET":
                     return self._not_allowed()
-                return JSONResponse({"item": _shown(entity, self.world.store.get(entity.kind, int(key)))})
+                return JSONResponse({"item": self._shown(entity, int(key), "root")})
             case [key, path] if key.isdigit() and (entity.name, path) in CHILDREN:
                 return self._children(CHILDREN[entity.name, path], int(key))
             case [key, path, child] if key.isdigit() and child.isdigit() and (entity.name, path) in CHILDREN:
@@ -182,6 +183,14 @@ class AutotaskCall:
             case _:
                 return self._unknown()
 
+    def _shown(self, entity: Entity, key: int, place: str) -> Record | None:
+        """A single record; a file's content comes with one of its two addresses only (autotask.md §6.5)."""
+        record = self.world.store.get(entity.kind, key)
+        if record is None:
+            return None
+        shown = {k: v for k, v in record.items() if not k.startswith("_")}
+        return shown | ({"data": None} if "data" in shown and self.world.setting(CONTENT) != place else {})
+
     # writing
 
     def _write(self, entity: Entity, parent_id: int | None) -> Response:
@@ -222,7 +231,7 @@ class AutotaskCall:
         if record is not None and record[entity.child.key] != parent_id:
             record = None
         if self.method == "GET":
-            return JSONResponse({"item": _shown(entity, record)})
+            return JSONResponse({"item": self._shown(entity, child_id, "child") if record else None})
         if self.method != "DELETE" or "delete" not in entity.can:
             return self._not_allowed()
         if record is None:
@@ -234,10 +243,6 @@ class AutotaskCall:
 def _listing(items: list[Record], size: int, more: str | None) -> Record:
     details = {"count": len(items), "requestCount": size, "prevPageUrl": None, "nextPageUrl": more}
     return {"items": items, "pageDetails": details}
-
-
-def _shown(entity: Entity, record: Record | None) -> Record | None:
-    return None if record is None else {k: v for k, v in record.items() if not k.startswith("_")}
 
 
 def _narrowed(entity: Entity, record: Record, include: list[str] | None) -> Record:

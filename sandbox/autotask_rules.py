@@ -225,7 +225,8 @@ def check_attachment(world: World, attachment: Record) -> int:
     since = world.now() - BYTES_WINDOW
     lately = sum(
         a["fileSize"]
-        for a in world.store.all(schema.ATTACHMENTS.kind)
+        for entity in (schema.ATTACHMENTS, schema.NOTE_ATTACHMENTS)
+        for a in world.store.all(entity.kind)
         if datetime.fromisoformat(a["attachDate"].replace("Z", "+00:00")) > since
     )
     if lately + size > MOST_BYTES:

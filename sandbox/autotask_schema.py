@@ -221,6 +221,14 @@ ATTACHMENTS = Entity(
     can=frozenset({"query", "create", "delete"}),
 )
 
+NOTE_ATTACHMENTS = Entity(
+    "TicketNoteAttachments",
+    "TicketNoteAttachment",
+    (*_ATTACHMENT_FIELDS, integer("ticketNoteID", reference="TicketNote")),
+    child=Child("TicketNotes", "Attachments", "ticketNoteID"),
+    can=frozenset({"query", "create", "delete"}),
+)
+
 CONTRACTS = Entity(
     "Contracts",
     "Contract",
@@ -295,6 +303,7 @@ ENTITIES: dict[str, Entity] = {
         TICKET_NOTES,
         SECONDARY_RESOURCES,
         ATTACHMENTS,
+        NOTE_ATTACHMENTS,
         CONTRACTS,
         SERVICES,
         CONTRACT_SERVICES,

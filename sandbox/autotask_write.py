@@ -15,8 +15,11 @@ FIRST_ID = 29_700_000
 """Ids given by the server start here, above everything that is seeded."""
 
 
-def create(world: World, entity: Entity, given: Record, actor: Actor) -> int:
-    """A new record; `Invalid` if the vendor would refuse it. Nothing looks for a twin: that is the client's job."""
+def create(world: World, entity: Entity, given: Record, actor: Actor, contact_id: int | None = None) -> int:
+    """A new record; `Invalid` if the vendor would refuse it. Nothing looks for a twin: that is the client's job.
+
+    `contact_id`: the contact who attaches a file in the client portal.
+    """
     if given.get("id") not in (None, 0):
         raise Invalid(f"The id of a new {entity.singular} is given by the server.")
     record = rules.accepted(entity, given, None)
@@ -45,17 +48,15 @@ def create(world: World, entity: Entity, given: Record, actor: Actor) -> int:
         }
     elif entity is schema.SECONDARY_RESOURCES:
         rules.check_secondary(world, record)
-    elif entity is schema.ATTACHMENTS:
+    elif entity in (schema.ATTACHMENTS, schema.NOTE_ATTACHMENTS):
         record |= {
             "fileSize": rules.check_attachment(world, record),
-            "ticketID": given["ticketID"],
-            "parentID": given["ticketID"],
-            "parentType": 4,
             "contentType": "application/octet-stream",
             "attachDate": now,
             "attachedByResourceID": as_whom,
+            "attachedByContactID": contact_id,
             "impersonatorCreatorResourceID": impersonator,
-        }
+        } | _place(world, entity, given)
     if "createDate" in entity.by_name:
         record["createDate"] = now
     if "lastActivityDate" in entity.by_name:
@@ -65,6 +66,14 @@ def create(world: World, entity: Entity, given: Record, actor: Actor) -> int:
     _touch_ticket(world, record, now)
     world.effect(f"{_word(entity)} {_CREATED.get(entity.name, 'created')}", vendor="autotask", **facts(record))
     return int(record["id"])
+
+
+def _place(world: World, entity: Entity, given: Record) -> Record:
+    """What an attachment hangs on: the ticket, or a note of it."""
+    if entity is schema.ATTACHMENTS:
+        return {"ticketID": given["ticketID"], "parentID": given["ticketID"], "parentType": 4}
+    note = world.store.get(schema.TICKET_NOTES.kind, given["ticketNoteID"]) or {"ticketID": None}
+    return {"ticketID": note["ticketID"], "ticketNoteID": given["ticketNoteID"], "parentID": given["ticketNoteID"]}
 
 
 def update(world: World, entity: Entity, given: Record, *, replace: bool, actor: Actor) -> int:
@@ -120,11 +129,17 @@ def facts(record: Record) -> dict[str, Any]:
     return {name: record[name] for name in names if record.get(name) is not None}
 
 
-_CREATED = {"TicketNotes": "added", "TicketSecondaryResources": "added", "TicketAttachments": "added"}
+_CREATED = {
+    "TicketNotes": "added",
+    "TicketSecondaryResources": "added",
+    "TicketAttachments": "added",
+    "TicketNoteAttachments": "added",
+}
 _WORDS = {
     "TicketNotes": "note",
     "TicketSecondaryResources": "secondary resource",
     "TicketAttachments": "attachment",
+    "TicketNoteAttachments": "note attachment",
 }
 
 

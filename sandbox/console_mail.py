@@ -5,9 +5,10 @@ from typing import Any
 from starlette.requests import Request
 
 from sandbox.console_views import people
-from sandbox.control_mails import mails
+from sandbox.control_mails import answerer, mails
 from sandbox.core import Record, World
 from sandbox.graph_folders import FOLDERS, folder_path
+from sandbox.mail_sentence import offered_sentence
 from sandbox.world import SEED
 
 _NEWEST = 80
@@ -28,7 +29,8 @@ def mail(world: World, request: Request) -> dict[str, Any]:
         "people": people(world),
         "rows": listed[:_NEWEST],
         "chosen": chosen,
-        "answerer": _answerer(chosen),
+        "answerer": answerer(chosen) if chosen else "",
+        "sentence": offered_sentence(chosen["html"]) if chosen else None,
         "customers": SEED.customers,
     }
 
@@ -39,15 +41,6 @@ def _belongs(mail: Record, folder: str, person: str) -> bool:
     return folder in ("", mail["folder_id"])
 
 
-def _answerer(mail: Record | None) -> str:
-    """Who would answer a mail: its first recipient outside the mailbox, or whoever wrote it."""
-    if mail is None:
-        return ""
-    if mail["direction"] == "received":
-        return str(mail["from"])
-    return next((str(address) for address in mail["to"] if address != SEED.msp.mailbox), "")
-
-
 def _tree(world: World, everything: list[Record]) -> list[dict[str, Any]]:
     """The folders by path, with depth and number of messages; the root itself isn't shown."""
     rows = []
@@ -55,7 +48,12 @@ def _tree(world: World, everything: list[Record]) -> list[dict[str, Any]]:
         path = folder_path(world, folder["id"])
         if path:
             count = sum(m["folder_id"] == folder["id"] for m in everything)
-            rows.append({"id": folder["id"], "path": path, "depth": path.count("/"), "count": count})
-    for row in rows:
-        row["name"] = str(row["path"]).rsplit("/", 1)[-1]
+            rows.append({"id": folder["id"], "path": path, "name": folder["displayName"], "count": count})
+            rows[-1]["depth"] = _depth(world, folder)
     return sorted(rows, key=lambda row: str(row["path"]).casefold())
+
+
+def _depth(world: World, folder: Record) -> int:
+    """How many folders lie above it, the root not counted; a name may hold slashes."""
+    above = world.store.get(FOLDERS, folder["parentFolderId"])
+    return 0 if above is None or above["parentFolderId"] is None else 1 + _depth(world, above)

@@ -6,6 +6,7 @@ from starlette.requests import Request
 
 from sandbox import autotask_schema as autotask
 from sandbox import docusign_paper
+from sandbox.autotask_seed import API_RESOURCE_ID
 from sandbox.control_mails import mails
 from sandbox.core import Record, World
 from sandbox.docusign_life import IN_PROCESS
@@ -92,11 +93,12 @@ def tickets(world: World, request: Request) -> dict[str, Any]:
     wanted = request.query_params.get("ticket")
     chosen = next((t for t in rows if t["ticketNumber"] == wanted or str(t["id"]) == wanted), None)
     chosen = chosen or (rows[0] if rows else None)
-    shown: dict[str, Any] = {"notes": [], "attachments": [], "secondary": []}
+    shown: dict[str, Any] = {"notes": [], "attachments": [], "note_attachments": [], "secondary": []}
     if chosen is not None:
         shown = {
             "notes": _of_ticket(world, autotask.TICKET_NOTES.kind, chosen, "createDateTime"),
             "attachments": _of_ticket(world, autotask.ATTACHMENTS.kind, chosen, "attachDate"),
+            "note_attachments": _of_ticket(world, autotask.NOTE_ATTACHMENTS.kind, chosen, "attachDate"),
             "secondary": _of_ticket(world, autotask.SECONDARY_RESOURCES.kind, chosen, "id"),
         }
     at_company = [c for c in contacts.values() if chosen and c["companyID"] == chosen["companyID"]]
@@ -105,6 +107,7 @@ def tickets(world: World, request: Request) -> dict[str, Any]:
         "chosen": chosen,
         "companies": companies,
         "people": people,
+        "ours": [r for r in world.store.all(autotask.RESOURCES.kind) if r["isActive"] and r["id"] != API_RESOURCE_ID],
         "contacts": contacts,
         "at_company": at_company,
         "labels": labels,
@@ -146,6 +149,7 @@ def levers(world: World, request: Request) -> dict[str, Any]:
         "deliveries": deliveries[:15],
         "connect": world.setting("docusign.connect"),
         "provisioning": world.setting("pax8.provisioning"),
+        "booked_end": world.setting("pax8.booked_end"),
     }
 
 
@@ -159,9 +163,10 @@ def ledger(world: World, request: Request) -> dict[str, Any]:
 
 
 def attachment(world: World, place: str, key: str) -> tuple[str, str, str] | None:
-    """Name, type and base64 content of an attachment of a ticket ("tickets") or a mail ("mails")."""
-    if place == "tickets":
-        found = world.store.get(autotask.ATTACHMENTS.kind, key)
+    """Name, type and base64 content of an attachment of a ticket ("tickets"), a note ("notes") or a mail ("mails")."""
+    if place in ("tickets", "notes"):
+        kinds = {"tickets": autotask.ATTACHMENTS.kind, "notes": autotask.NOTE_ATTACHMENTS.kind}
+        found = world.store.get(kinds[place], key)
         if found is None or not found["data"]:
             return None
         kind = "application/pdf" if found["fullPath"].lower().endswith(".pdf") else "application/octet-stream"

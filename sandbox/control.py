@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from sandbox import credentials
-from sandbox.control_mails import delivered, mails, moved
+from sandbox.control_mails import answered, delivered, mails, moved
 from sandbox.core import Record, World, json_body, unknown_names
 from sandbox.world import SEED
 
@@ -53,6 +53,7 @@ def routes(owner: Owner) -> list[BaseRoute]:
         ("DELETE", "/records/{kind}/{key:path}", lever.delete_record),
         ("GET", "/mails", lever.mails),
         ("POST", "/mails", lever.deliver_mail),
+        ("POST", "/mails/{message:path}/answer", lever.answer_mail),
         ("POST", "/mails/{message:path}/move", lever.move_mail),
         ("POST", "/reset", lever.reset),
     ]
@@ -92,13 +93,21 @@ class _Levers:
         return JSONResponse(told | {"local": now.astimezone(zone).isoformat(), "zone": SEED.msp.time_zone})
 
     async def move_clock(self, request: Request) -> Response:
-        """To a moment, by an amount, or to the next business day's morning; timers due by then run at once."""
-        body = await _object(request, ("now", "to", *_ADVANCES))
+        """To a moment, by an amount, or to the next business day's morning; timers due by then run at once.
+
+        `now` has an offset; `local` is the MSP's own time, without one.
+        """
+        body = await _object(request, ("local", "now", "to", *_ADVANCES))
         if "now" in body:
             moment = datetime.fromisoformat(str(body["now"]))
             if moment.tzinfo is None:
                 raise Wrong("now must have an offset")
             self.world.clock.set(moment)
+        elif "local" in body:
+            moment = datetime.fromisoformat(str(body["local"]))
+            if moment.tzinfo is not None:
+                raise Wrong("local is the MSP's own time, without an offset")
+            self.world.clock.set(moment.replace(tzinfo=ZoneInfo(SEED.msp.time_zone)))
         elif body.get("to") == "next-business-day":
             self.world.clock.set(_next_business_morning(self.world.now()))
         elif body.get("to") == "real":
@@ -106,7 +115,7 @@ class _Levers:
         elif set(body) & set(_ADVANCES):
             self.world.clock.advance(timedelta(**{k.removeprefix("advance_"): float(v) for k, v in body.items()}))
         else:
-            raise Wrong(f"give now, to (next-business-day, real) or one of {', '.join(_ADVANCES)}")
+            raise Wrong(f"give now, local, to (next-business-day, real) or one of {', '.join(_ADVANCES)}")
         self.world.let_time_pass()
         self.world.effect("clock moved", now=self.world.now().isoformat())
         return await self.clock(request)
@@ -184,6 +193,14 @@ class _Levers:
         """A mail from anybody into the shared mailbox, now or later."""
         try:
             key = delivered(self.world, await json_body(request))
+        except (TypeError, KeyError) as wrong:
+            raise Wrong(str(wrong)) from wrong
+        return JSONResponse({"id": key}, status_code=201)
+
+    async def answer_mail(self, request: Request) -> Response:
+        """Somebody answers a mail (`message`: its id, our key on it, or its Internet message id), now or later."""
+        try:
+            key = answered(self.world, request.path_params["message"], await json_body(request) or {})
         except (TypeError, KeyError) as wrong:
             raise Wrong(str(wrong)) from wrong
         return JSONResponse({"id": key}, status_code=201)

@@ -1,10 +1,13 @@
 """Mails as the control and the console show them, and mails written into the mailbox by hand."""
 
+import html as markup
+from dataclasses import replace
 from typing import Any
 
-from sandbox.core import IncomingMail, Record, World
+from sandbox.core import IncomingMail, Record, World, new_id
 from sandbox.graph_folders import FOLDERS, MESSAGES, folder_path
 from sandbox.graph_messages import as_html, keep, key_facts, note_change, renew_ordinary_id
+from sandbox.mail_sentence import offered_sentence
 from sandbox.world import SEED
 
 _FIELDS = (
@@ -21,6 +24,23 @@ _FIELDS = (
     "text",
     "times",
     "to",
+)
+_ANSWER = (
+    "attachments",
+    "automatic",
+    "delay",
+    "from",
+    "headers",
+    "html",
+    "new_conversation",
+    "quoted",
+    "sender_name",
+    "sentence",
+    "subject",
+    "text",
+    "times",
+    "to",
+    "unique_body",
 )
 
 
@@ -41,11 +61,10 @@ def delivered(world: World, given: Any) -> str:
     strangers = sorted(set(given) - set(_FIELDS))
     if strangers:
         raise TypeError(f"unknown: {', '.join(strangers)}; known: {', '.join(_FIELDS)}")
-    to = given.get("to", [SEED.msp.mailbox])
     mail = IncomingMail(
         sender=str(given["from"]),
         sender_name=str(given.get("sender_name", "")),
-        to=tuple([to] if isinstance(to, str) else to),
+        to=_people(given.get("to")),
         subject=str(given["subject"]),
         text=str(given.get("body", given.get("text", ""))),
         html=str(given.get("html", "")),
@@ -54,8 +73,104 @@ def delivered(world: World, given: Any) -> str:
         attachments=tuple(given.get("attachments", [])),
         after_seconds=float(given.get("delay") or 0),
     )
+    return _deliver(world, mail, int(given.get("times", 1)))
+
+
+def answered(world: World, which: str, given: Any) -> str:
+    """Delivers somebody's answer to a mail; TypeError or ValueError says what is wrong. The id that it will have.
+
+    `which`: the mail's id, our key on it, or its Internet message id. Told are `text`, or `html` (the HTML itself, or
+    true: the text as HTML), or `sentence` true (the one that the mail offers); `from`, by default its recipient;
+    `sender_name`, `subject`, `to`, `headers`, `attachments`, `delay` (sandbox seconds), `times` (the same mail again,
+    by its Internet message id too). The answered mail is quoted below unless `quoted` is false. `automatic`: an
+    out-of-office note, which quotes nothing unless told. `new_conversation`: it joins none, and what it quotes counts
+    as its own. `unique_body`: what Exchange takes for its own part, where it errs.
+    """
+    if not isinstance(given, dict):
+        raise TypeError("an answer is a JSON object")
+    strangers = sorted(set(given) - set(_ANSWER))
+    if strangers:
+        raise TypeError(f"unknown: {', '.join(strangers)}; known: {', '.join(_ANSWER)}")
+    message, automatic = mail_named(world, which), bool(given.get("automatic"))
+    sender = str(given.get("from") or answerer(_shown(world, message)))
+    if not sender:
+        raise ValueError("the mail went to nobody who could answer it: give from")
+    own, written = _own_words(message, given, automatic)
+    subject = str(message["subject"])
+    if automatic:
+        subject = f"Automatic reply: {subject}"
+    elif not subject.upper().startswith("RE:"):
+        subject = f"RE: {subject}"
+    marks = {"Auto-Submitted": "auto-replied", "X-Auto-Response-Suppress": "All"} if automatic else {}
+    mail = IncomingMail(
+        sender=sender,
+        sender_name=str(given.get("sender_name") or _name_of(sender)),
+        to=_people(given.get("to")),
+        subject=str(given.get("subject") or subject),
+        text=own,
+        html=written,
+        in_reply_to=message["internetMessageId"],
+        headers=marks | dict(given.get("headers") or {}),
+        attachments=tuple(given.get("attachments") or []),
+        after_seconds=float(given.get("delay") or 0),
+        quotes=bool(given.get("quoted", not automatic)),
+        joins=not given.get("new_conversation"),
+        unique=given.get("unique_body"),
+    )
+    return _deliver(world, mail, int(given.get("times") or 1))
+
+
+def _own_words(message: Record, given: Record, automatic: bool) -> tuple[str, str]:
+    """What the answer says itself: as text, and as HTML if it is written so."""
+    written = given.get("html")
+    if isinstance(written, str) and written:
+        return "", written
+    text = str(given.get("text") or ("I am out of the office." if automatic else ""))
+    if given.get("sentence"):
+        offered = offered_sentence(str(message["body"]["content"]))
+        if offered is None:
+            raise ValueError("the mail offers no sentence: it has no element with data-sentence")
+        text = f"{offered}\n{text}" if text else offered
+    paragraphs = "".join(f'<p class="MsoNormal">{markup.escape(line) or "&nbsp;"}</p>' for line in text.splitlines())
+    return text, f'<div class="WordSection1">{paragraphs}</div>' if written else ""
+
+
+def mail_named(world: World, which: str) -> Record:
+    """The newest mail of that id, our key, or Internet message id; ValueError if there is none."""
+    found = [
+        message
+        for message in world.store.all(MESSAGES)
+        if which in (message["id"], message["internetMessageId"])
+        or any(which == one["value"] for one in message["singleValueExtendedProperties"])
+    ]
+    if not found:
+        raise ValueError(f"no mail has the id, the key or the Internet message id {which}")
+    return max(found, key=lambda message: str(message["createdDateTime"]))
+
+
+def answerer(mail: Record) -> str:
+    """Who would answer a mail: its first recipient outside the mailbox, or whoever wrote it."""
+    if mail["direction"] == "received":
+        return str(mail["from"])
+    return next((str(address) for address in mail["to"] if address != SEED.msp.mailbox), "")
+
+
+def _name_of(address: str) -> str:
+    people = [contact for customer in SEED.customers for contact in customer.contacts]
+    return next((one.name for one in people if one.email.casefold() == address.casefold()), "")
+
+
+def _people(to: Any) -> tuple[str, ...]:
+    return tuple([to] if isinstance(to, str) else to or [SEED.msp.mailbox])
+
+
+def _deliver(world: World, mail: IncomingMail, times: int) -> str:
+    """The same mail so many times: the copies share their Internet message id."""
+    if times > 1 and "message-id" not in {name.lower() for name in mail.headers}:
+        made = {"Message-ID": f"<{new_id()}@{mail.sender.partition('@')[2]}>"}
+        mail = replace(mail, headers=mail.headers | made)
     key = ""
-    for _ in range(int(given.get("times", 1))):
+    for _ in range(times):
         key = world.deliver_mail(mail)
     return key
 

@@ -85,6 +85,8 @@ class IncomingMail:
     """A mail on its way into the shared mailbox. `html` wins over `text`; `after_seconds` is sandbox time.
 
     `in_reply_to` is an Internet message id: the mail joins that conversation and quotes the mail it answers.
+    `quotes` False leaves the quotation out; `joins` False begins a conversation of its own, in which nothing that
+    is quoted is known to be. `unique` is what Exchange takes for the mail's own part, where it errs.
     Attachments are `{"name", "contentType", "contentBytes" (base64)}`.
     """
 
@@ -98,6 +100,9 @@ class IncomingMail:
     headers: dict[str, str] = field(default_factory=dict)
     attachments: tuple[Record, ...] = ()
     after_seconds: float = 0
+    quotes: bool = True
+    joins: bool = True
+    unique: str | None = None
 
 
 def _no_mailbox(mail: IncomingMail) -> str:

@@ -1,6 +1,7 @@
 """Playing the people around an envelope: `POST /_sandbox/envelopes/{id}/sign` and the like, and Connect's mode."""
 
 from collections.abc import Callable
+from datetime import datetime
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -18,7 +19,13 @@ _HAND_MADE = ("customFields", "customer", "msp", "send", "subject", "tabs", "tem
 
 
 def control(world: World) -> list[BaseRoute]:
-    """The levers, below `/_sandbox`. All answer with the envelope as it then is, or 409 saying why not."""
+    """The levers, below `/_sandbox`. All answer with the envelope as it then is, or 409 saying why not.
+
+    With `at` (a moment to come, with an offset) it happens when the sandbox's clock gets there; what then isn't
+    possible any more doesn't happen, and the ledger says so.
+    """
+
+    world.timers.register("docusign.act", lambda envelope_id, name, body: _later(world, envelope_id, name, body))
 
     async def act(request: Request) -> Response:
         name = request.path_params["act"]
@@ -26,16 +33,21 @@ def control(world: World) -> list[BaseRoute]:
             return _no(404, f"an envelope can be made to {', '.join(_ACTS)}")
         do, known = _ACTS[name]
         body = await json_body(request) or {}
-        strangers = unknown_names(body, known)
+        strangers = unknown_names(body, (*known, "at"))
         if strangers:
-            return _no(400, f"unknown field: {', '.join(strangers)}; known: {', '.join(known) or 'none'}")
+            return _no(400, f"unknown field: {', '.join(strangers)}; known: {', '.join((*known, 'at'))}")
         envelope = world.store.get("docusign.envelopes", request.path_params["envelope"])
         if envelope is None:
             return _no(404, "no such envelope")
         try:
-            do(world, envelope, body)
+            if "at" in body:
+                _book(world, envelope, name, body)
+            else:
+                do(world, envelope, body)
         except life.WrongState as wrong:
             return _no(409, str(wrong))
+        except ValueError as wrong:
+            return _no(400, str(wrong))
         return JSONResponse(shown(envelope))
 
     async def by_hand(request: Request) -> Response:
@@ -68,6 +80,25 @@ def shown(envelope: Record) -> Record:
 
 def _no(status: int, why: str) -> Response:
     return JSONResponse({"error": why}, status_code=status)
+
+
+def _book(world: World, envelope: Record, name: str, body: Record) -> None:
+    """Lets it happen at a moment of the sandbox's time; ValueError for one that is no moment to come."""
+    at = datetime.fromisoformat(str(body["at"]))
+    if at.tzinfo is None or at <= world.now():
+        raise ValueError("at must be a moment to come, with an offset")
+    wanted = {key: value for key, value in body.items() if key != "at"}
+    world.timers.at(at, "docusign.act", envelope_id=envelope["envelopeId"], name=name, body=wanted)
+
+
+def _later(world: World, envelope_id: str, name: str, body: Record) -> None:
+    envelope = world.store.get("docusign.envelopes", envelope_id)
+    if envelope is None:
+        return
+    try:
+        _ACTS[name][0](world, envelope, body)
+    except life.WrongState as wrong:
+        world.effect("came too late", **life.facts(envelope), act=name, reason=str(wrong))
 
 
 def _chosen(envelope: Record, body: Record) -> list[Record]:

@@ -65,6 +65,7 @@ def _incoming(world: World, mail: IncomingMail) -> Record:
         isRead=False,
         isDraft=False,
         _in_reply_to=mail.in_reply_to,
+        _arrives={"quotes": mail.quotes, "joins": mail.joins, "unique": mail.unique},
         **{"from": sender},
     )
 
@@ -82,12 +83,20 @@ def _attachment(given: Record) -> Record:
 
 
 def _join_conversation(world: World, message: Record) -> None:
-    """A reply takes the conversation of the mail that it answers, and quotes it below its own text."""
+    """A reply takes the conversation of the mail that it answers, and quotes it below its own text.
+
+    Exchange knows what is quoted by the conversation: in another one the quotation counts as the mail's own.
+    """
+    wanted = message.pop("_arrives", None) or {"quotes": True, "joins": True, "unique": None}
     answered = answered_by(world, message["_in_reply_to"])
-    if answered is None:
-        return
-    message["conversationId"] = answered["conversationId"]
-    message["body"] = quoting(message["body"], answered)
+    if answered is not None and wanted["quotes"]:
+        message["body"] = quoting(message["body"], answered)
+    if answered is not None and wanted["joins"]:
+        message["conversationId"] = answered["conversationId"]
+    elif answered is not None:
+        message["_own"], message["_in_reply_to"] = message["body"], None
+    if wanted["unique"] is not None:
+        message["_own"] = {"contentType": "text", "content": wanted["unique"]}
 
 
 def answered_by(world: World, internet_message_id: str | None) -> Record | None:
@@ -105,7 +114,8 @@ def quoting(own: Record, answered: Record) -> Record:
     if own["contentType"] == "html":
         original = answered["body"]
         quoted = original["content"] if original["contentType"] == "html" else as_html(original["content"])
-        content = f"{own['content']}<div>{intro.replace('<', '&lt;').replace('>', '&gt;')}</div>"
-        return {"contentType": "html", "content": f"{content}<blockquote>{quoted}</blockquote>"}
+        below = f"<div>{intro.replace('<', '&lt;').replace('>', '&gt;')}</div><blockquote>{quoted}</blockquote>"
+        inside, body_ends, rest = own["content"].partition("</body>")
+        return {"contentType": "html", "content": f"{inside}{below}{body_ends}{rest}"}
     lines = "\r\n".join(f"> {line}" for line in text_of(answered["body"]).splitlines())
     return {"contentType": "text", "content": f"{own['content']}\r\n\r\n{intro}\r\n{lines}"}

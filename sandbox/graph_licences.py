@@ -9,7 +9,7 @@ from sandbox.graph_filter import parse_time
 from sandbox.graph_tenants import users_of
 from sandbox.world import SEED
 
-_LIVE = ("Active", "Trial")
+_LIVE = ("Active", "PendingCancel", "Trial")
 
 
 def _subscriptions(world: World, tenant_id: str) -> list[Record]:

@@ -195,7 +195,7 @@ class _Text(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         if not self._hidden:
-            self.parts.append(re.sub(r"\s+", " ", data))
+            self.parts.append(re.sub(r"[ \t\r\n\f]+", " ", data))  # a non-breaking one stays
 
 
 def text_of(body: Record) -> str:
@@ -204,7 +204,7 @@ def text_of(body: Record) -> str:
         return str(body["content"])
     reader = _Text()
     reader.feed(body["content"])
-    lines = [line.strip() for line in "".join(reader.parts).split("\n")]
+    lines = [line.strip(" \t\r\f") for line in "".join(reader.parts).split("\n")]
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
 
 

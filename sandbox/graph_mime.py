@@ -8,6 +8,7 @@ from email.utils import format_datetime, formataddr
 from sandbox.core import Record
 from sandbox.graph_filter import parse_time
 from sandbox.graph_messages import text_of
+from sandbox.world import SEED
 
 
 def _addresses(recipients: list[Record]) -> str:
@@ -16,9 +17,16 @@ def _addresses(recipients: list[Record]) -> str:
     return ", ".join(formataddr(pair) for pair in named)
 
 
+def _domain(sender: Record) -> str:
+    return str(sender["emailAddress"]["address"]).partition("@")[2]
+
+
 def mime_source(message: Record) -> bytes:
     """The message as RFC 5322 bytes, with its own headers, both bodies and its attachments."""
     mail = EmailMessage(policy=SMTP)
+    if not message["isDraft"] and not message["_sent"]:
+        took = format_datetime(parse_time(message["receivedDateTime"]))
+        mail["Received"] = f"from mail.{_domain(message['from'])} by mail.{SEED.msp.domain} with SMTP; {took}"
     mail["From"] = _addresses([message["from"]])
     mail["To"] = _addresses(message["toRecipients"])
     if message["ccRecipients"]:

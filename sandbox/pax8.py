@@ -6,17 +6,18 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from sandbox import pax8_companies, pax8_subscriptions, pax8_terms
+from sandbox import pax8_companies, pax8_levers, pax8_subscriptions, pax8_terms
 from sandbox.core import World, json_body, unknown_names
 from sandbox.credentials import PAX8_AUDIENCE, PAX8_CLIENT_ID, PAX8_CLIENT_SECRET
 from sandbox.pax8_catalogue import Catalogue
-from sandbox.pax8_orders import Orders
+from sandbox.pax8_orders import NEXT_END, Orders
 from sandbox.pax8_seed import seed
 from sandbox.pax8_wire import PAGING, Handler, guarded, problem
 
 __all__ = ["PREFIX", "control", "problem", "routes", "seed"]
 
 PREFIX = "/pax8"
+control = pax8_levers.control
 _LIFETIME = timedelta(hours=24)
 _TOKEN = {
     "client_id": PAX8_CLIENT_ID,
@@ -64,28 +65,6 @@ def routes(world: World) -> list[BaseRoute]:
     return [token, *(Route(p, guarded(world, h, known), methods=[m]) for m, p, h, known in table)]
 
 
-def control(world: World) -> list[BaseRoute]:
-    """Provisioning: its mode (`{"mode": "seconds:5" | "stuck" | "instant"}`), and a person repairing a stuck one."""
-
-    async def provisioning(request: Request) -> Response:
-        if request.method == "POST":
-            mode = str((await json_body(request) or {}).get("mode"))
-            name, _, seconds = mode.partition(":")
-            if not (mode in ("stuck", "instant") or (name == "seconds" and seconds.replace(".", "").isdigit())):
-                return JSONResponse({"error": "mode must be seconds:N, stuck or instant"}, status_code=400)
-            world.set_setting("pax8.provisioning", mode)
-        return JSONResponse({"mode": world.setting("pax8.provisioning")})
-
-    async def settle(request: Request) -> Response:
-        pax8_terms.settle(world, request.path_params["subscription"])
-        return JSONResponse(world.store.get("pax8.subscriptions", request.path_params["subscription"]))
-
-    return [
-        Route("/pax8/provisioning", provisioning, methods=["GET", "POST"]),
-        Route("/pax8/subscriptions/{subscription}/settle", settle, methods=["POST"]),
-    ]
-
-
 def _declare(world: World) -> None:
     for name, default, meaning in (
         (
@@ -96,6 +75,18 @@ def _declare(world: World) -> None:
         ("reveal_seconds", 0.5, "How long a new order's lines show no subscriptionId."),
         ("mails", "seconds:3", "The order confirmation by mail: seconds:N, twice:N, never."),
         ("seats_drop_booked_end", True, "Whether more seats drop a booked end, as Microsoft may."),
+        (
+            "booked_end",
+            "shown",
+            "What becomes of a booked end: shown; hidden (never shown, ends all the same); late:SECONDS (shown then); "
+            "ignored (accepted, nothing happens); renews (shown, renews all the same); successor (ends, and another "
+            "subscription of it appears); refused (422).",
+        ),
+        (
+            NEXT_END.removeprefix("pax8."),
+            "",
+            "When the first term of the next order ends: a moment, missing (no endDate), none (no commitment).",
+        ),
         ("booked_status", "Active", "Status of a subscription with a booked end: Active or PendingCancel."),
         ("monthly_end_dates", "filled", "'missing': monthly commitments show no endDate."),
         (

@@ -8,11 +8,12 @@ from starlette.responses import JSONResponse, Response
 from sandbox.core import IncomingMail, Record, World, new_id
 from sandbox.pax8_catalogue import price_of
 from sandbox.pax8_order_check import ORDER, OrderCheck
-from sandbox.pax8_terms import begin_terms, keep, settle_later
-from sandbox.pax8_wire import body_object, midnight, mountain, paged, place, refuse
+from sandbox.pax8_terms import at_midnight, begin_terms, end_term_at, keep, settle_later
+from sandbox.pax8_wire import body_object, midnight, mountain, paged, place, read_moment, refuse
 from sandbox.world import SEED
 
 SENDER = "no-reply@pax8.example"
+NEXT_END = "pax8.next_term_end"
 
 
 class Orders:
@@ -33,6 +34,7 @@ class Orders:
         order = self._order(body, lines)
         for line, kept in zip(lines, order["lineItems"], strict=True):
             kept["bought"] = self._subscribe(order, company, line)
+        self.world.set_setting(NEXT_END, "")
         self._keep(order)
         self._confirm(company, order, lines)
         self.world.effect(
@@ -119,10 +121,19 @@ class Orders:
             "tenantId": line["answers"].get("msTenantId"),
             "orderId": order["id"],
         }
-        begin_terms(self.world, subscription, today)
+        begin_terms(self.world, subscription, at_midnight(today))
+        self._end_of_first_term(subscription)
         settle_later(self.world, subscription)
         keep(self.world, subscription)
         return str(subscription["id"])
+
+    def _end_of_first_term(self, subscription: Record) -> None:
+        """The first term ends as the lever for the next order says; else by the calendar."""
+        wanted = str(self.world.setting(NEXT_END))
+        if wanted in ("missing", "none"):
+            subscription["shows"] = wanted
+        elif wanted and subscription["commitment"] is not None:
+            end_term_at(self.world, subscription, read_moment(wanted))
 
     def _keep(self, order: Record) -> None:
         self.world.store.put("pax8.orders", order["id"], order)

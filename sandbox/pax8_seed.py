@@ -91,7 +91,7 @@ def _subscription(world: World, company: DistributorCompany, held: Subscription,
         over = 0
         while months_after(start, MONTHS[held.term] * (over + 1)) <= today:
             over += 1
-        begin_terms(world, record, start, over)
+        begin_terms(world, record, at_midnight(start), over)
         if held.end_booked:
             book_end(world, record, read_moment(record["commitment"]["endDate"]))
     keep(world, record)

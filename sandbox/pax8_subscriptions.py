@@ -1,20 +1,32 @@
 """Pax8's subscriptions: reading, more seats, ending now or on a day, and the invoice preview (§7, §8)."""
 
-from collections.abc import Mapping
-from datetime import datetime, timedelta
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime, timedelta
+from itertools import pairwise
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from sandbox.core import Record, World
-from sandbox.pax8_terms import MONTHS, book_end, facts, keep, months_after
+from sandbox.pax8_terms import (
+    anchor_of,
+    book_end,
+    booked,
+    end_now,
+    facts,
+    keep,
+    months_after,
+    more_seats,
+    term_begun,
+)
 from sandbox.pax8_wire import body_object, paged, place, read_moment, refuse, refuse_flat, sorted_by, zulu
 
 SORT = ("quantity", "startDate", "endDate", "createdDate", "billingStart", "price")
 FILTERS = ("companyId", "productId", "status", "billingTerm", "sort", "page", "size")
 _CHANGES = ("billingTerm", "price", "provisioningDetails", "quantity", "startDate")
 _CANCEL_WINDOW = timedelta(days=7)
-_HIDDEN = ("commitment", "orderId", "spelling", "tenantId", "vendorSkuId")
+_HIDDEN = ("booking", "commitment", "orderId", "shows", "spelling", "tenantId", "vendorSkuId")
+_BILLED_MONTHS = {"Monthly": 1, "Annual": 12, "2-Year": 24, "3-Year": 36}
 
 
 class Subscriptions:
@@ -56,7 +68,7 @@ class Subscriptions:
             raise refuse(400, "quantity must be a positive whole number", instance=place(request))
         self._may_become(kept, quantity, body)
         if quantity != kept["quantity"]:
-            self._add_seats(kept, quantity)
+            more_seats(self.world, kept, quantity)
         return JSONResponse(self.shown(kept) | {"vendorSkuId": kept["vendorSkuId"]})
 
     async def cancel(self, request: Request) -> Response:
@@ -77,16 +89,19 @@ class Subscriptions:
         return paged([], request.query_params)
 
     async def draft_items(self, request: Request) -> Response:
-        """What will be billed this month (0) or next (1): an ended subscription vanishes from it."""
+        """What will be billed this month (0) or next (1, unless told): a period that begins after an end isn't."""
         query = request.query_params
-        if query.get("monthOffset", "0") not in ("0", "1"):
-            raise refuse(400, "monthOffset must be 0 or 1", instance=place(request))
-        today = self.world.now().date()
-        begin = months_after(today.replace(day=1), int(query.get("monthOffset", "0")))
+        if query.get("monthOffset", "1") not in ("0", "1"):
+            raise refuse(422, "monthOffset must be 0 or 1", instance=place(request))
+        company = query.get("companyId")
+        if company is not None and self.world.store.get("pax8.companies", company) is None:
+            raise refuse(404, "Company not found", instance=place(request))
+        month = months_after(self.world.now().date().replace(day=1), int(query.get("monthOffset", "1")))
         rows = [
-            self._draft(s, begin.isoformat(), months_after(begin, 1).isoformat())
-            for s in self.world.store.all("pax8.subscriptions")
-            if query.get("companyId") in (None, s["companyId"]) and self._billed(s, begin.isoformat())
+            _draft(kept, first, last)
+            for kept in self.world.store.all("pax8.subscriptions")
+            if company in (None, kept["companyId"])
+            for first, last in _periods(kept, month)
         ]
         return paged(rows, query)
 
@@ -94,9 +109,11 @@ class Subscriptions:
         """A subscription as the list shows it; its commitment under either spelling of the key."""
         view = {k: v for k, v in kept.items() if k not in _HIDDEN}
         commitment = kept["commitment"]
-        if commitment is not None:
+        shows = kept.get("shows", "all")
+        if commitment is not None and shows != "none":
             end: Mapping[str, object] = {"endDate": commitment["endDate"]}
-            if commitment["term"] == "Monthly" and self.world.setting("pax8.monthly_end_dates") == "missing":
+            unset = commitment["term"] == "Monthly" and self.world.setting("pax8.monthly_end_dates") == "missing"
+            if unset or shows == "missing":
                 end = {}
             view[kept["spelling"]] = {"id": commitment["id"], "term": commitment["term"], **end}
         return view
@@ -119,15 +136,6 @@ class Subscriptions:
             if name in body and body[name] != kept[name]:
                 raise refuse_flat(422, f"{name} can't be changed during the commitment term")
 
-    def _add_seats(self, kept: Record, quantity: int) -> None:
-        before, booked = kept["quantity"], kept["endDate"]
-        kept["quantity"] = quantity
-        drops = booked is not None and self.world.setting("pax8.seats_drop_booked_end")
-        if drops:
-            book_end(self.world, kept, None)
-        keep(self.world, kept)
-        self.world.effect("seats changed", **facts(kept), before=before, booked_end_dropped=bool(drops))
-
     def _end_date(self, text: str, instance: str) -> datetime:
         try:
             end = read_moment(text.replace(" ", "+"))
@@ -140,53 +148,63 @@ class Subscriptions:
         return end
 
     def _book(self, kept: Record, end: datetime, instance: str) -> None:
-        lock = timedelta(hours=float(self.world.setting("pax8.lock_hours")))
+        lock, way = timedelta(hours=float(self.world.setting("pax8.lock_hours"))), self.world.setting("pax8.booked_end")
         commitment = kept["commitment"]
         if lock and commitment and read_moment(commitment["endDate"]) - self.world.now() < lock:
             raise refuse(422, "The subscription is locked before its renewal", instance=instance)
-        was = kept["endDate"]
-        book_end(self.world, kept, end)
+        if way == "refused":
+            raise refuse_flat(422, "The subscription can't be cancelled on that date")
+        was = booked(kept)[0]
+        book_end(self.world, kept, end, way)
         if self.world.setting("pax8.booked_status") == "PendingCancel":
             kept["status"] = "PendingCancel"
         keep(self.world, kept)
-        self.world.effect("end booked", **facts(kept), end=kept["endDate"], was=was)
+        self.world.effect("end booked", **facts(kept), end=zulu(end), was=was, way=way)
 
     def _cancel_now(self, kept: Record, instance: str) -> None:
-        commitment, now = kept["commitment"], self.world.now()
-        if commitment is not None:
-            begun = months_after(
-                datetime.fromisoformat(commitment["anchor"]).date(),
-                MONTHS[commitment["term"]] * (commitment["terms"] - 1),
-            )
-            if now - read_moment(f"{begun.isoformat()}T00:00:00Z") > _CANCEL_WINDOW:
-                raise refuse(422, "The cancellation window of seven days has passed", instance=instance)
-        kept["status"], kept["endDate"] = "Cancelled", zulu(now)
-        keep(self.world, kept)
-        self.world.effect("subscription cancelled at once", **facts(kept))
+        commitment = kept["commitment"]
+        if commitment is not None and self.world.now() - term_begun(commitment) > _CANCEL_WINDOW:
+            raise refuse(422, "The cancellation window of seven days has passed", instance=instance)
+        end_now(self.world, kept)
 
-    def _billed(self, kept: Record, begin: str) -> bool:
-        return kept["endDate"] is None or kept["endDate"] > begin
 
-    def _draft(self, kept: Record, begin: str, end: str) -> Record:
-        price, cost = kept["price"], kept["partnerCost"]
-        total = round(cost * kept["quantity"], 2)
-        return {
-            "id": f"{kept['id']}:{begin}",
-            "type": "subscription",
-            "subscriptionId": kept["id"],
-            "productId": kept["productId"],
-            "companyId": kept["companyId"],
-            "productName": kept["productName"],
-            "vendorName": "Microsoft",
-            "startPeriod": begin,
-            "endPeriod": end,
-            "quantity": kept["quantity"],
-            "term": kept["billingTerm"],
-            "price": price,
-            "subTotal": round(price * kept["quantity"], 2),
-            "cost": cost,
-            "costTotal": total,
-            "total": total,
-            "amountDue": total,
-            "currencyCode": kept["currencyCode"],
-        }
+def _periods(kept: Record, month: date) -> Iterator[tuple[date, date]]:
+    """First and last days of the billing periods that begin in a month, billed in advance from the first term on."""
+    length, commitment = _BILLED_MONTHS.get(kept["billingTerm"]), kept["commitment"]
+    if length is None:
+        return  # a trial costs nothing
+    start = anchor_of(commitment).date() if commitment else date.fromisoformat(kept["startDate"][:10])
+    begun = term_begun(commitment).date() if commitment else start
+    starts = [begun] if begun < start else []  # the running term's end was set by hand: counted from there
+    while not starts or starts[-1] < months_after(month, 2):
+        starts.append(months_after(start, length * (len(starts) - (begun < start))))
+    over = read_moment(kept["endDate"]) if kept["endDate"] else None
+    for first, following in pairwise(starts):
+        begins = read_moment(f"{first.isoformat()}T00:00:00Z")
+        if (first.year, first.month) == (month.year, month.month) and (over is None or begins < over):
+            last = following if over is None else min(following, over.date())
+            yield first, max(first, last - timedelta(days=1))
+
+
+def _draft(kept: Record, first: date, last: date) -> Record:
+    sub_total = round(kept["price"] * kept["quantity"], 2)
+    return {
+        "id": f"{kept['id']}:{first.isoformat()}",
+        "type": "subscription",
+        "subscriptionId": kept["id"],
+        "productId": kept["productId"],
+        "companyId": kept["companyId"],
+        "productName": kept["productName"],
+        "vendorName": "Microsoft",
+        "startPeriod": first.isoformat(),
+        "endPeriod": last.isoformat(),
+        "quantity": kept["quantity"],
+        "term": kept["billingTerm"],
+        "price": kept["price"],
+        "subTotal": sub_total,
+        "cost": kept["partnerCost"],
+        "costTotal": round(kept["partnerCost"] * kept["quantity"], 2),
+        "total": sub_total,
+        "amountDue": sub_total,
+        "currencyCode": kept["currencyCode"],
+    }

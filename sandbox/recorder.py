@@ -17,6 +17,13 @@ from sandbox.faults import Fault
 from sandbox.ledger import Entry, current, pairs, redacted
 
 Problem = Callable[[int, str], Response]
+_REFUSALS = {
+    "408": (408, "The request timed out."),
+    "422": (422, "This can't be done now."),
+    "429": (429, "Too many requests."),
+    "500-before": (500, "Failure."),
+    "drop-before": (500, "Failure."),
+}
 _RESULT_KEYS = ("envelopeId", "itemId", "id")
 
 
@@ -70,11 +77,10 @@ class Recorder:
             await send(message)
 
     def _refused_by(self, fault: Fault | None, vendor: str) -> list[Message] | None:
-        if fault is None or fault.kind not in ("429", "500-before", "drop-before"):
+        if fault is None or fault.kind not in _REFUSALS:
             return None
-        limited = fault.kind == "429"
-        refusal = self.problems[vendor](429 if limited else 500, "Too many requests." if limited else "Failure.")
-        if limited and fault.retry_after is not None:
+        refusal = self.problems[vendor](*_REFUSALS[fault.kind])
+        if fault.kind == "429" and fault.retry_after is not None:
             refusal.headers["Retry-After"] = f"{fault.retry_after:g}"
         return _messages(refusal)
 

@@ -20,9 +20,14 @@ from tasks.office import office
 from tasks.step import step
 from vendors.docusign import Envelope, EnvelopeDraft, RoleAssignment
 from vendors.errors import Refused as VendorRefused
+from vendors.errors import VendorError
 
 CUSTOMER_SIGNED = "customer-signed"
+AWAITED = "envelope-awaited"
+"""The tag of a run whose wait ends with what becomes of its envelope."""
 LOOK_EVERY = timedelta(minutes=15)
+BRIDGE_DAYS = 31
+EDITION_FIELD = "countersign_edition"
 FIND_SINCE = timedelta(days=400)
 NAMESPACE = uuid.UUID("3a8c1c5e-6f0b-4a57-9d3c-7f6f0a1b2c3d")
 
@@ -34,22 +39,29 @@ class DraftedEnvelope(Frozen):
     by_hand: bool = False
 
 
-def transaction_of(reference: str) -> str:
+def transaction_of(reference: str, edition: int = 1) -> str:
     """DocuSign's transaction id for a procedure's envelope: the same at every attempt (docusign.md §10)."""
-    return str(uuid.uuid5(NAMESPACE, reference))
+    return str(uuid.uuid5(NAMESPACE, edition_of(reference, edition)))
 
 
-@step(key=lambda request: request.reference)
+def edition_of(reference: str, edition: int) -> str:
+    """What tells a procedure's agreements apart: the first is the reference itself."""
+    return reference if edition == 1 else f"{reference}#{edition}"
+
+
+@step(key=lambda request: edition_of(request.reference, request.edition))
 async def draft_agreement(request: CheckedRequest) -> DraftedEnvelope:
     """Make the draft, once: found by transaction id or custom field, else created; a draft mails nobody (N4).
 
     The second look, by custom field, is for the time after the transaction id's seven days.
     """
     docusign, settings, terms = office().docusign, office().settings, request.terms
-    found = await docusign.find_by_transaction(transaction_of(request.reference))
+    transaction = transaction_of(request.reference, request.edition)
+    found = await docusign.find_by_transaction(transaction)
     if not found:
         since = office().clock.now() - FIND_SINCE
         found = await docusign.find_by_custom_field(REFERENCE_FIELD, request.reference, since)
+        found = [one for one in found if one.custom_fields.get(EDITION_FIELD, "1") == str(request.edition)]
     live = [one for one in found if one.status not in ("deleted",)]
     if live:
         return DraftedEnvelope(envelope_id=live[0].envelope_id)
@@ -58,8 +70,12 @@ async def draft_agreement(request: CheckedRequest) -> DraftedEnvelope:
         subject=subject_of(settings.msp_name, request),
         blurb=f"Please sign the subscription agreement for {request.what}. Questions: "
         f"{request.requester.name}, {request.requester.phone or request.requester.email}.",
-        transaction_id=transaction_of(request.reference),
-        custom_fields={REFERENCE_FIELD: request.reference, RUN_FIELD: request.run_id},
+        transaction_id=transaction,
+        custom_fields={
+            REFERENCE_FIELD: request.reference,
+            RUN_FIELD: request.run_id,
+            **({EDITION_FIELD: str(request.edition)} if request.edition > 1 else {}),
+        },
         roles=(
             RoleAssignment(
                 role_name=settings.templates.client_role,
@@ -75,9 +91,15 @@ async def draft_agreement(request: CheckedRequest) -> DraftedEnvelope:
                 routing_order=2,
             ),
         ),
-        expire_after_days=settings.envelope_life_days,
+        expire_after_days=life_of(request),
     )
     return DraftedEnvelope(envelope_id=await docusign.create_draft(draft))
+
+
+def life_of(request: CheckedRequest) -> int:
+    """After how many days the agreement expires: a bridge's outlives the bridge (Y6)."""
+    settings = office().settings
+    return settings.envelope_life_days if request.bridge is None else BRIDGE_DAYS + settings.bridge_envelope_days
 
 
 def subject_of(msp: str, request: CheckedRequest) -> str:
@@ -183,12 +205,35 @@ async def send_agreement(envelope_id: str) -> SentEnvelope:
     return SentEnvelope(envelope_id=envelope_id, sent_at=envelope.sent_at or office().clock.now())
 
 
-async def look_at_envelope(case: Case, envelope_id: str, hinted: bool) -> Event | None:
-    """What has become of the envelope. At most one look in 15 minutes, unless DocuSign itself sent word (§9)."""
+async def read_envelopes_of(reference: str, envelope_id: str) -> tuple[EnvelopeReading, ...]:
+    """Every envelope of a procedure, read fresh one by one: the given one, and whatever bears its reference (B7).
+
+    Where one can't be read by itself, DocuSign's list is the second way; raises what the vendor's client raises.
+    """
+    docusign, now = office().docusign, office().clock.now()
+    found = await docusign.find_by_custom_field(REFERENCE_FIELD, reference, now - FIND_SINCE)
+    ids = dict.fromkeys([*([envelope_id] if envelope_id else []), *(one.envelope_id for one in found)])
+    readings = []
+    for one in ids:
+        try:
+            readings.append(read_envelope(await docusign.envelope(one), office().clock.now()))
+        except VendorError:
+            listed = await docusign.envelopes([one])
+            if not listed:
+                raise
+            readings.append(read_envelope(listed[0], office().clock.now()))
+    return tuple(readings)
+
+
+async def look_at_envelope(case: Case, envelope_id: str, hinted: bool, at_once: bool = False) -> Event | None:
+    """What has become of the envelope. At most one look in 15 minutes, unless DocuSign itself sent word (§9).
+
+    `at_once`: at the cut-off, where the moment decides.
+    """
     now = case.now()
     looks = case.journal.starting(f"looked-{envelope_id}-")
     last = max((datetime.fromisoformat(at) for at in looks.values()), default=None)
-    if last is not None and not hinted and timedelta(0) <= now - last < LOOK_EVERY:
+    if last is not None and not hinted and not at_once and timedelta(0) <= now - last < LOOK_EVERY:
         return None
     reading = read_envelope(await office().docusign.envelope(envelope_id), now)
     event = event_of(reading)

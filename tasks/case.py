@@ -9,12 +9,15 @@ from prefect.client.schemas.objects import State
 from prefect.context import FlowRunContext
 from prefect.states import Cancelled
 
+from rules.order import Frozen
 from rules.people import Person
 from rules.refusal import Refused
 from rules.request import CheckedRequest
 from tasks import casefile
 from tasks.casefile import Awaited, CaseFile, Entry
 from tasks.journal import Journal
+from tasks.letters import Letter
+from tasks.mail import SentMail, send_letter
 from tasks.office import office
 from tasks.runs import PROCEDURE, set_tags
 from tasks.tickets import note_stage
@@ -49,8 +52,22 @@ def owner_of(journal: Journal) -> Person | None:
     return Person(name=latest["name"], email=latest["email"], phone=latest.get("phone", ""))
 
 
+class Subject(Frozen):
+    """What a run that has no request of its own is about: whose ticket, what it is called, who answers for it."""
+
+    title: str
+    ticket_id: int
+    ticket_number: str
+    requester: Person
+    facts: tuple[tuple[str, str], ...] = ()
+
+
 class Case:
-    """The state of one run as its flow sees it. Everything kept is kept in the journal, the tickets and Prefect."""
+    """The state of one run as its flow sees it. Everything kept is kept in the journal, the tickets and Prefect.
+
+    `leg` tells two purchases of one procedure apart, a bridge and the annual term after it: waits, letters, stages
+    and memories of the second are named after it.
+    """
 
     def __init__(self, run_id: UUID, tags: set[str], journal: Journal) -> None:
         self.run_id = run_id
@@ -62,7 +79,9 @@ class Case:
         self.links: dict[str, str] = {}
         self.entries: list[Entry] = []
         self.status = "Checking"
+        self.leg = ""
         self._request: CheckedRequest | None = None
+        self._subject: Subject | None = None
         self._shown = ""
 
     @classmethod
@@ -89,9 +108,26 @@ class Case:
         settings = office().settings
         self.links.setdefault(f"Ticket {request.ticket_number}", ticket_link(settings.autotask_url, request.ticket_id))
 
+    def about(self, subject: Subject) -> None:
+        """Say what a run without a request of its own is about."""
+        self._subject = subject
+        self.title = subject.title
+        self.facts = subject.facts
+        link = ticket_link(office().settings.autotask_url, subject.ticket_id)
+        self.links.setdefault(f"Ticket {subject.ticket_number}", link)
+
     @property
-    def has_request(self) -> bool:
-        return self._request is not None
+    def is_known(self) -> bool:
+        """Whether it is known yet what the run is about, and whom to tell."""
+        return self._request is not None or self._subject is not None
+
+    @property
+    def ticket_id(self) -> int:
+        return self._subject.ticket_id if self._subject is not None else self.request.ticket_id
+
+    def name(self, name: str) -> str:
+        """A wait's, letter's or memory's name within the present leg."""
+        return f"{self.leg}-{name}" if self.leg else name
 
     @property
     def run_link(self) -> str:
@@ -100,7 +136,8 @@ class Case:
     @property
     def requester(self) -> Person:
         """Whoever the procedure belongs to now: the requester, or the colleague it was handed to."""
-        return owner_of(self.journal) or self.request.requester
+        first = self._subject.requester if self._subject is not None else self.request.requester
+        return owner_of(self.journal) or first
 
     async def adopt_reference(self, reference: str) -> None:
         """Go on under the reference of a procedure whose run is gone: what it left behind is found by it."""
@@ -139,10 +176,20 @@ class Case:
             self.tags |= set(more)
             await set_tags(self.run_id, self.tags)
 
+    async def untag(self, *gone: str) -> None:
+        """Take tags off by which nobody has to find the run any more."""
+        if set(gone) & self.tags:
+            self.tags -= set(gone)
+            await set_tags(self.run_id, self.tags)
+
     async def record(self, stage: str, text: str, *, by: str = "", link: str = "", public: bool = False) -> None:
         """Something happened: once into the ticket, and onto the case file (decision 11, I7)."""
-        request = self.request
-        self.entries.append(await note_stage(self.reference, request.ticket_id, stage, text, by, link, public))
+        stage = f"{self.leg}: {stage}" if self.leg else stage
+        self.entries.append(await note_stage(self.reference, self.ticket_id, stage, text, by, link, public))
+
+    async def send(self, letter: Letter) -> SentMail:
+        """Send a letter once, in the present leg."""
+        return await send_letter(self.reference, letter.model_copy(update={"kind": self.name(letter.kind)}))
 
     async def refused(self, refusal: Refused) -> State[None]:
         """End as Refused: the problems on the page and in the state's message."""
@@ -172,6 +219,7 @@ def facts_of(request: CheckedRequest) -> tuple[tuple[str, str], ...]:
         ("Customer", request.customer.name),
         ("Licences", request.what),
         ("Term", f"{request.term.value}, billed {request.billing.value.lower()}"),
+        *bridge_facts(request),
         ("Start", request.start.isoformat() if request.start else "as soon as signed"),
         ("End", request.end.isoformat() if request.end else "until cancelled"),
         ("Signs", f"{request.signer.name}, {request.signer.email}"),
@@ -184,3 +232,14 @@ def facts_of(request: CheckedRequest) -> tuple[tuple[str, str], ...]:
     facts += [("Also there", notice) for notice in request.notices]
     facts.append(("Contracts", settings.contracts.email))
     return tuple(facts)
+
+
+def bridge_facts(request: CheckedRequest) -> list[tuple[str, str]]:
+    """Why a bridge, and who confirms it (B1)."""
+    if request.bridge is None:
+        return []
+    return [
+        ("Bridge", f"a month on the Monthly term first, needed by {request.bridge.needed_by}"),
+        ("Why it can't wait", request.bridge.reason),
+        ("Confirms", f"{request.bridge.contact.name}, {request.bridge.contact.email}"),
+    ]

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 
+from rules.bridge import bridge_reference
 from rules.order import Billing, LicenceOrder, OrderLine, Term
 from rules.product_map import MappedProduct
 from rules.provisioning import Question
@@ -11,7 +12,7 @@ from rules.refusal import Problem, Refused
 from rules.request import AskedLine, CheckedLine, CheckedRequest, Offer
 from rules.subscribed import LiveSubscription, check_new, relatives
 from tasks.office import office
-from tasks.tickets import MARKER
+from tasks.tickets import markers_for
 from vendors.errors import NotFound
 from vendors.errors import Refused as VendorRefused
 from vendors.pax8 import PriceRow, Subscription
@@ -148,10 +149,11 @@ def notices(
 
 async def bought_by(request: CheckedRequest) -> frozenset[str]:
     """Subscriptions that this very procedure bought: by the customer's orders since its marker (A1, I3)."""
-    notes = await office().autotask.notes(request.ticket_id)
-    marked = [n for n in notes if n.title.startswith(MARKER) and f"used for {request.reference}:" in n.title]
+    base = request.reference.removesuffix(bridge_reference(""))
+    marked = [n for ref in (base, bridge_reference(base)) for n in await markers_for(request.ticket_id, ref)]
     if not marked:
         return frozenset()
+    first = min(marked, key=lambda note: note.id)
     wanted = {(line.product_id, line.seats) for line in request.lines}
     return frozenset(
         [
@@ -159,7 +161,7 @@ async def bought_by(request: CheckedRequest) -> frozenset[str]:
             async for order in office().pax8.orders(request.customer.pax8_id)
             for line in order.lines
             if line.subscription_id
-            and f'"{order.id}"' not in marked[0].description
+            and f'"{order.id}"' not in first.description
             and (line.product_id, line.quantity) in wanted
         ]
     )

@@ -64,20 +64,42 @@ def check_signer(
     field: str, email: str, contacts: list[Contact], authorised: tuple[AuthorisedContact, ...], customer: str
 ) -> AuthorisedContact | Problem:
     """The signer must be an active contact of that company with the right to sign (N4, N5)."""
-    for known in authorised:
-        if same_address(known.email, email) and known.may_sign:
+    allowed = tuple(one for one in authorised if one.may_sign)
+    return check_right(field, "N4", "sign", email, contacts, allowed, customer)
+
+
+def check_confirmer(
+    field: str, email: str, contacts: list[Contact], authorised: tuple[AuthorisedContact, ...], customer: str
+) -> AuthorisedContact | Problem:
+    """Who confirms must be an active contact of that company with the right to confirm (B3)."""
+    allowed = tuple(one for one in authorised if one.may_confirm)
+    return check_right(field, "B3", "confirm", email, contacts, allowed, customer)
+
+
+def check_right(
+    field: str,
+    clause: str,
+    right: str,
+    email: str,
+    contacts: list[Contact],
+    allowed: tuple[AuthorisedContact, ...],
+    customer: str,
+) -> AuthorisedContact | Problem:
+    """The contact, if he holds that right; else who does."""
+    for known in allowed:
+        if same_address(known.email, email):
             return known
     contact = next((c for c in contacts if same_address(c.email, email)), None)
-    signers = ", ".join(f"{one.name} <{one.email}>" for one in authorised if one.may_sign) or "nobody yet"
+    holders = ", ".join(f"{one.name} <{one.email}>" for one in allowed) or "nobody yet"
     if contact is None:
         message = f"{email} is not a contact of {customer} in Autotask."
     elif not contact.active:
         message = f"{contact.name} ({email}) is not active in Autotask any more."
     else:
-        message = f"{contact.name} ({email}) may not sign for {customer}."
+        message = f"{contact.name} ({email}) may not {right} for {customer}."
     return Problem(
         field=field,
-        clause="N4",
-        message=f"{message} May sign: {signers}.",
+        clause=clause,
+        message=f"{message} May {right}: {holders}.",
         way_out=f"Choose one of them, or have the right recorded ({office().settings.contact_fields.source.value}).",
     )

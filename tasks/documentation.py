@@ -22,9 +22,14 @@ def asset_name(licence: Licence, request: CheckedRequest) -> str:
     return f"{licence.product_name} ({request.term.value})"
 
 
-@step(key=lambda request, licence, envelope_id: licence.subscription_id)
-async def document_licence(request: CheckedRequest, licence: Licence, envelope_id: str) -> DocumentedAsset:
-    """Create the Application asset, once, found by its exact name; one that exists is brought up to date (P11)."""
+@step(key=lambda request, licence, envelope_id, occasion: f"{licence.subscription_id}{occasion}")
+async def document_licence(
+    request: CheckedRequest, licence: Licence, envelope_id: str, occasion: str = ""
+) -> DocumentedAsset:
+    """Create the Application asset, once, found by its exact name; one that exists is brought up to date (P11).
+
+    `occasion` tells one update from the next.
+    """
     itglue, settings = office().itglue, office().settings
     layout = await itglue.flexible_asset_type(settings.asset_fields.application_type)
     fields = FieldMap(layout, settings.asset_fields.traits)

@@ -1,20 +1,27 @@
-"""Booking the end of a subscription at its term's end, on the agreed end date as authority (N7, P18)."""
+"""Booking the end of a subscription at its term's end, each on an authority of its own, and reading it back (P18)."""
 
+from collections.abc import Awaitable, Callable
 from datetime import date
 
 from pydantic import AwareDatetime, ValidationError
 
-from rules.authority import SignedAgreement, SignedEnd
-from rules.order import Frozen
+from rules.authority import EndAuthority, SignedAgreement
+from rules.bridge import bridge_reference
+from rules.endings import AgreementDead, SignedEnd, Successor, Superseded, UnsignedAtCutoff
+from rules.order import Frozen, Term
 from rules.request import CheckedRequest
-from tasks.agreements import read_signed_agreement
-from tasks.licences import AuthorityUsed, UnclearOrder, before_of, holder
+from tasks.agreements import read_envelopes_of, read_signed_agreement
+from tasks.licences import AuthorityUsed, Before, UnclearOrder, before_of, holder
 from tasks.office import office
 from tasks.step import assert_run_is_ours, step
+from tasks.tickets import markers_for
 
 
 class TermReading(Frozen):
-    """A subscription's running term as Pax8 gives it. `booked`: the booked end, None when it renews by itself."""
+    """A subscription's running term as Pax8 gives it. `booked`: the booked end, None when it renews by itself.
+
+    `started`: when the subscription itself began, its first term's start.
+    """
 
     subscription_id: str
     company_id: str
@@ -25,6 +32,24 @@ class TermReading(Frozen):
     commitment_end: AwareDatetime | None
     term_end: date | None
     booked: AwareDatetime | None
+    started: AwareDatetime | None = None
+
+
+class BridgeIds(Frozen):
+    """What names a bridge, and nothing else: everything about it is read fresh by these (design.md, decision 6).
+
+    People by mail address. `procedure_run_id`: the bridge's own run, which may be gone.
+    """
+
+    reference: str
+    ticket_id: int
+    reminder_id: int
+    envelope_id: str
+    subscriptions: tuple[str, ...]
+    contact: str
+    requester: str
+    senior: str
+    procedure_run_id: str
 
 
 async def read_term(subscription_id: str) -> TermReading:
@@ -42,6 +67,7 @@ async def read_term(subscription_id: str) -> TermReading:
         commitment_end=end,
         term_end=calendar.term_end(end) if end else None,
         booked=found.end,
+        started=found.start,
     )
 
 
@@ -50,34 +76,28 @@ class EndNotShown(Exception):
 
 
 class EndNotAgreed(Exception):
-    """The signed agreement doesn't end this subscription at this term's end. Nothing was booked."""
+    """The evidence doesn't end this subscription at this term's end. Nothing was booked."""
 
 
-@step(key=lambda request, envelope_id, subscription_id, term_end: f"{subscription_id}-{term_end}")
-async def book_agreed_end(
-    request: CheckedRequest, envelope_id: str, subscription_id: str, term_end: date
+async def book_end(
+    subscription_id: str, term_end: date, authority_for: Callable[[TermReading], Awaitable[EndAuthority]]
 ) -> TermReading:
-    """Book the end once, and read it back (N7). Already booked for that day: nothing is sent.
+    """Book an end once, for the running term's end, and read it back. Already booked for that day: nothing is sent.
 
-    Raises `EndNotAgreed`, `NotCovered`, `NotSigned`, `EndNotShown`.
+    `authority_for` reads the evidence right before the write. Raises `EndNotAgreed`, `NotCovered`, `NotSigned`,
+    `EndNotShown`.
     """
     term = await read_term(subscription_id)
+    if term.status == "Cancelled":
+        return term
     if term.commitment_end is None or term.term_end != term_end:
         raise EndNotAgreed(f"the term of {subscription_id} ends on {term.term_end} now, not on {term_end}")
-    agreement = await read_signed_agreement(envelope_id, request)
-    await assert_bought_under(agreement, request, term)
-    if is_booked(term):
-        return term
     try:
-        authority = SignedEnd(
-            agreement=agreement,
-            subscription_id=subscription_id,
-            product_id=term.product_id,
-            commitment_end=term.commitment_end,
-            term_end=term.term_end,
-        )
+        authority = await authority_for(term)
     except ValidationError as invalid:
         raise EndNotAgreed("; ".join(str(error["msg"]) for error in invalid.errors())) from None
+    if is_booked(term):
+        return term
     await assert_run_is_ours()
     await office().pax8.cancel_at(subscription_id, term.commitment_end, authority)
     after = await read_term(subscription_id)
@@ -86,10 +106,117 @@ async def book_agreed_end(
     return after
 
 
+def is_booked(term: TermReading) -> bool:
+    """Whether the subscription ends with its running term. The end date decides, not the status (pax8.md §7.2)."""
+    return term.status == "Cancelled" or (
+        term.booked is not None
+        and term.commitment_end is not None
+        and office().settings.calendar.term_end(term.booked) <= office().settings.calendar.term_end(term.commitment_end)
+    )
+
+
+@step(key=lambda request, envelope_id, subscription_id, term_end, look: f"{subscription_id}-{term_end}{look}")
+async def book_agreed_end(
+    request: CheckedRequest, envelope_id: str, subscription_id: str, term_end: date, look: str = ""
+) -> TermReading:
+    """Book the end that the signed agreement states (N7)."""
+
+    async def agreed(term: TermReading) -> EndAuthority:
+        agreement = await read_signed_agreement(envelope_id, request)
+        await assert_bought_under(agreement, request, term)
+        assert term.commitment_end is not None  # noqa: S101 - `book_end` has looked
+        assert term.term_end is not None  # noqa: S101
+        return SignedEnd(
+            agreement=agreement,
+            subscription_id=subscription_id,
+            product_id=term.product_id,
+            commitment_end=term.commitment_end,
+            term_end=term.term_end,
+        )
+
+    return await book_end(subscription_id, term_end, agreed)
+
+
+@step(key=lambda ids, subscription_id, term_end, look: f"{subscription_id}-{term_end}{look}")
+async def book_unsigned_end(ids: BridgeIds, subscription_id: str, term_end: date, look: str = "") -> TermReading:
+    """Book a bridge's end because its agreement is unsigned at the cut-off (B7)."""
+
+    async def unsigned(term: TermReading) -> EndAuthority:
+        await assert_bought_as_bridge(ids, term)
+        readings = await read_envelopes_of(ids.reference, ids.envelope_id)
+        return UnsignedAtCutoff(
+            reference=ids.reference,
+            subscription_id=subscription_id,
+            readings=readings,
+            client_role=office().settings.templates.client_role,
+            calendar=office().settings.calendar,
+            commitment_end=term.commitment_end,
+            at=office().clock.now(),
+        )
+
+    return await book_end(subscription_id, term_end, unsigned)
+
+
+@step(key=lambda ids, subscription_id, term_end, look: f"{subscription_id}-{term_end}{look}")
+async def book_dead_end(ids: BridgeIds, subscription_id: str, term_end: date, look: str = "") -> TermReading:
+    """Book a bridge's end because its agreement can't be signed any more: declined, voided, expired."""
+
+    async def dead(term: TermReading) -> EndAuthority:
+        await assert_bought_as_bridge(ids, term)
+        readings = await read_envelopes_of(ids.reference, ids.envelope_id)
+        return AgreementDead(
+            reference=ids.reference,
+            subscription_id=subscription_id,
+            readings=readings,
+            client_role=office().settings.templates.client_role,
+            calendar=office().settings.calendar,
+            commitment_end=term.commitment_end,
+            at=office().clock.now(),
+        )
+
+    return await book_end(subscription_id, term_end, dead)
+
+
+@step(key=lambda request, ids, subscription_id, term_end, successor_id, look: f"{subscription_id}-{term_end}{look}")
+async def book_superseded_end(
+    request: CheckedRequest,
+    ids: BridgeIds,
+    subscription_id: str,
+    term_end: date,
+    successor_id: str,
+    look: str = "",
+) -> TermReading:
+    """Book a bridge's end because the signed annual subscription is active in its place (Y5)."""
+
+    async def superseded(term: TermReading) -> EndAuthority:
+        await assert_bought_as_bridge(ids, term)
+        agreement = await read_signed_agreement(ids.envelope_id, request)
+        found = await office().pax8.subscription(successor_id)
+        commitment = found.commitment_term.term if found.commitment_term else ""
+        return Superseded(
+            agreement=agreement,
+            subscription_id=subscription_id,
+            product_id=term.product_id,
+            successor=Successor(
+                subscription_id=found.id,
+                product_id=found.product_id,
+                seats=found.quantity,
+                status=found.status,
+                term=next((t for t in Term if t.value == commitment), None),
+                read_at=office().clock.now(),
+            ),
+            commitment_end=term.commitment_end,
+            at=office().clock.now(),
+        )
+
+    return await book_end(subscription_id, term_end, superseded)
+
+
 async def assert_bought_under(agreement: SignedAgreement, request: CheckedRequest, term: TermReading) -> None:
     """The subscription must be one that this very agreement bought (I1); raises `EndNotAgreed`.
 
-    By the marker that was written before the order, and the new order of that company with the paper's lines.
+    By the marker that was written before the order, and the new order of that company with the paper's lines. One
+    that was bought as this procedure's bridge, and kept under the agreement, counts too.
     """
     try:
         marker = await holder(agreement.authority_id, request.reference)
@@ -115,10 +242,34 @@ async def assert_bought_under(agreement: SignedAgreement, request: CheckedReques
         raise EndNotAgreed(f"{term.subscription_id} was not bought under {agreement.authority_id} (N7)")
 
 
-def is_booked(term: TermReading) -> bool:
-    """Whether the subscription ends with its running term. The end date decides, not the status (pax8.md §7.2)."""
-    return (
-        term.booked is not None
-        and term.commitment_end is not None
-        and office().settings.calendar.term_end(term.booked) <= office().settings.calendar.term_end(term.commitment_end)
-    )
+async def assert_bought_as_bridge(ids: BridgeIds, term: TermReading) -> None:
+    """The subscription must be one that this very bridge bought, for the ticket's customer (I1).
+
+    By the marker that was written on the ticket before the order. Raises `EndNotAgreed`.
+    """
+    ticket = await office().autotask.ticket(ids.ticket_id)
+    company = await office().pax8.company(term.company_id)
+    before = await before_the_bridge(ids)
+    bought, unnamed = set(), set()
+    async for order in office().pax8.orders(term.company_id):
+        if order.id not in before.orders:
+            bought |= {line.subscription_id for line in order.lines if line.subscription_id}
+            unnamed |= {line.product_id for line in order.lines if not line.subscription_id}
+    is_new = term.subscription_id not in before.subscriptions
+    if (
+        company.external_id != str(ticket.company_id)
+        or not is_new
+        or (term.subscription_id not in bought and term.product_id not in unnamed)
+    ):
+        raise EndNotAgreed(f"{term.subscription_id} was not bought as the bridge {ids.reference} (B7)")
+
+
+async def before_the_bridge(ids: BridgeIds) -> Before:
+    """What the customer had right before a bridge was ordered, by its marker. Raises `EndNotAgreed`."""
+    markers = await markers_for(ids.ticket_id, bridge_reference(ids.reference))
+    if not markers:
+        raise EndNotAgreed(f"ticket {ids.ticket_id} knows no bridge {ids.reference}: nothing was bought for it (B7)")
+    try:
+        return before_of(markers[-1])
+    except UnclearOrder as unreadable:
+        raise EndNotAgreed(str(unreadable)) from None

@@ -55,7 +55,7 @@ class BeforeOrdering(Frozen):
     subscribed: tuple[str, ...] = ()
 
 
-@step(key=lambda request, day: day)
+@step(key=lambda request, day: day if request.bridge is None else f"{request.reference}-{day}")
 async def read_before_ordering(request: CheckedRequest, day: str) -> BeforeOrdering:
     """Read names, our cost and the live subscriptions again, right before ordering (N5, N6)."""
     renamed = []

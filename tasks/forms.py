@@ -10,6 +10,7 @@ from prefect.input import RunInput
 from pydantic import ConfigDict, Field
 
 from rules.events import (
+    ChangedMind,
     Corrected,
     Decided,
     Event,
@@ -17,6 +18,8 @@ from rules.events import (
     PricesGiven,
     RefusedBy,
     Released,
+    ReleaseTakenBack,
+    ReplyRead,
     TermChosen,
     Withdrawn,
 )
@@ -185,6 +188,108 @@ class ProvisioningForm(WaitForm):
 
     def own_event(self, by: str) -> Event:
         return Decided(by=by, choice=self.action, why=self.note.strip())
+
+
+class PaperForm(WaitForm):
+    """What every wait of a bridge offers besides: contracts may release the agreement meanwhile (N4, B1)."""
+
+    prices: str = optional(6, "Contracts, to correct the draft: one line a product, 'Visio Plan 1 = 5.20'.")
+
+    def own_event(self, by: str) -> Event:
+        match self.action:
+            case "release the agreement":
+                return Released(by=by)
+            case "correct the draft":
+                if not self.prices.strip():
+                    raise AnswerAgain("prices: write one line a product, 'product = 12.50'.")
+                return Corrected(by=by, prices=self.prices)
+            case "take back the release":
+                return ReleaseTakenBack(by=by)
+            case "refuse the draft":
+                return RefusedBy(by=by, why=self._why())
+        return super().own_event(by)
+
+
+READINGS = ("confirms as sent", "asks", "wants other seats", "says no")
+
+
+class ConfirmationForm(PaperForm):
+    """The customer's written confirmation: found by itself, or read by a named person (B3, decision 2)."""
+
+    action: Literal[
+        "look again",
+        "confirms as sent",
+        "asks",
+        "wants other seats",
+        "says no",
+        "release the agreement",
+        "correct the draft",
+        "take back the release",
+        "refuse the draft",
+        "withdraw",
+        "hand over",
+    ] = position(0, "What the chosen message says, after reading it in full; or something else.")
+    evidence: str = optional(2, "Which message: as listed above the form.")
+    seats: str = optional(3, "Other seats: one line a product, 'Visio Plan 1 = 4'. New terms then go out.")
+
+    def own_event(self, by: str) -> Event:
+        if self.action not in READINGS:
+            return super().own_event(by)
+        if not self.evidence.strip():
+            raise AnswerAgain("evidence: choose the message that you have read.")
+        if self.action == "wants other seats" and not self.seats.strip():
+            raise AnswerAgain("seats: write one line a product, 'product = 4'.")
+        return ReplyRead(by=by, evidence=self.evidence.strip(), choice=self.action, changes=self.seats)
+
+
+class BridgeForm(PaperForm):
+    """A bridge under way: what contracts, the customer's change of mind or a withdrawal may do to it (Y4)."""
+
+    action: Literal[
+        "look again",
+        "customer wants monthly",
+        "release the agreement",
+        "correct the draft",
+        "take back the release",
+        "refuse the draft",
+        "withdraw",
+        "hand over",
+    ] = position(0, "'Customer wants monthly' takes the annual agreement back, if the message came in time (Y4).")
+    evidence: str = optional(2, "For 'customer wants monthly': the message that says so, as listed above the form.")
+
+    def own_event(self, by: str) -> Event:
+        if self.action != "customer wants monthly":
+            return super().own_event(by)
+        if not self.evidence.strip():
+            raise AnswerAgain("evidence: choose the message in which the customer says so.")
+        return ChangedMind(by=by, evidence=self.evidence.strip())
+
+
+class ChangeOverForm(WaitForm):
+    """What is signed binds: until the change-over day there is nothing to decide, only to pass on (Y5)."""
+
+    action: Literal["look again", "hand over"] = position(0, "What to do.")
+
+
+class DeskForm(WaitForm):
+    """Something that only a person at a vendor's portal can set right; the run looks whether it is done."""
+
+    action: Literal["look again", "it is done", "hand over"] = position(0, "'It is done' makes the run look at once.")
+
+    def own_event(self, by: str) -> Event:
+        return Decided(by=by, choice=self.action, why=self.note.strip())
+
+
+class UnsignedByUsForm(WaitForm):
+    """The customer has signed, we have not, and the bridge's last safe days have come: a person decides (B7)."""
+
+    action: Literal["look again", "let it renew", "end it", "hand over"] = position(
+        0,
+        "'End it' once you booked it in the Pax8 portal: nothing ends by itself while we owe a signature.",
+    )
+
+    def own_event(self, by: str) -> Event:
+        return Decided(by=by, choice=self.action, why=self._why())
 
 
 def machine_answer(source: str, event: str) -> dict[str, str]:

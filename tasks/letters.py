@@ -12,7 +12,8 @@ class Letter(Frozen):
     """One mail of one kind. `kind` is its business key: a procedure sends each kind once (I3).
 
     `todo` is the one sentence of what to do; `otherwise` what happens if nobody does. `from_person` is whose name
-    and phone stand under it: the requester's, where there is one.
+    and phone stand under it: the requester's, where there is one. `sentence`: the very words that an answer may begin
+    with, to be copied.
     """
 
     kind: str
@@ -27,6 +28,7 @@ class Letter(Frozen):
     link_text: str = "Open"
     cc: tuple[Person, ...] = ()
     from_person: Person | None = None
+    sentence: str = ""
 
     def again(self) -> Self:
         """The reminder, after the first patience."""

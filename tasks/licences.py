@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 from dateutil.relativedelta import relativedelta
 from pydantic import AwareDatetime
 
-from rules.agreement import Paper
-from rules.authority import NotCovered, SignedAgreement, SignerDecision
+from rules.authority import NotCovered, OrderAuthority
+from rules.bridge import bridge_reference
 from rules.order import Frozen, LicenceOrder, Term
 from rules.refusal import Problem, Refused
 from rules.request import CheckedRequest
 from tasks import catalogue
-from tasks.agreements import read_signed_agreement
+from tasks.authority import Basis, assert_mapped_products, read_authority, who_gave
 from tasks.office import office
 from tasks.requests import domains_of
 from tasks.step import assert_run_is_ours, step
@@ -65,29 +65,27 @@ class TooEarly(Exception):
     """Somebody said that no order is there before a late one could show. Nothing was freed, nothing is sent again."""
 
 
-@step(key=lambda request, envelope_id, decisions, attempt: f"{request.reference}-{attempt}")
-async def place_order(
-    request: CheckedRequest, envelope_id: str, decisions: tuple[SignerDecision, ...], attempt: int
-) -> PlacedOrder:
-    """Order exactly what was signed, once (N5, I1, I3).
+@step(key=lambda request, basis, attempt: f"{request.reference}-{attempt}")
+async def place_order(request: CheckedRequest, basis: Basis, attempt: int) -> PlacedOrder:
+    """Order exactly what was signed, or confirmed for a bridge, once (N5, B2, I1, I3).
 
     The evidence is read fresh, the authority's marker is written to the ticket, and only then the order is sent.
     Cut off after the marker, the next attempt looks for a new order that equals this one and adopts it; where
-    there is none it raises `UnclearOrder`. Raises `NotSigned`, `NotCovered`, `AuthorityUsed`, Pax8's `Refused`:
-    in each of these nothing was ordered.
+    there is none it raises `UnclearOrder`. Raises `NotSigned`, `NotCovered`, `ConfirmationTooOld`, `AuthorityUsed`,
+    Pax8's `Refused`: in each of these nothing was ordered.
     """
     pax8 = office().pax8
     order = await catalogue.build_order(request)
-    authority = await read_signed_agreement(envelope_id, request, decisions)
+    mine = await holder(basis.authority_id, request.reference)
+    if mine is not None:  # used by this very order already: what it bought is looked for, whatever the evidence is now
+        return await adopt_new_order(request, order, basis.authority_id, before_of(mine))
+    authority = await read_authority(basis, request)
     order = order.model_copy(update={"at": office().clock.now()})
     authority.assert_covers(order)
-    assert_mapped_products(authority.paper, order)
+    assert_mapped_products(authority, order)
     await assert_right_customer(request, authority)
     await assert_no_other_order(request, authority.authority_id)
 
-    mine = await holder(authority.authority_id, request.reference)
-    if mine is not None:
-        return await adopt_new_order(request, order, authority.authority_id, before_of(mine))
     before = await what_is_there(order.company_id)
     await pax8.mock_order(order)
     marker = await add_marker(
@@ -113,17 +111,8 @@ async def place_order(
     return placed_order(placed, order, authority.authority_id, before)
 
 
-def assert_mapped_products(paper: Paper, order: LicenceOrder) -> None:
-    """A row made by hand without a product id is the product that the map names so, or none; raises `NotCovered`."""
-    ordered = {line.product_name: line.product_id for line in order.lines}
-    for row in paper.lines:
-        mapped = office().settings.product_map.named(row.product_name)
-        if not row.product_id and (mapped is None or mapped.product_id != ordered.get(row.product_name)):
-            raise NotCovered(f"'{row.product_name}' was signed without an id, and the product map has another (N5).")
-
-
-async def assert_right_customer(request: CheckedRequest, authority: SignedAgreement) -> None:
-    """Ticket, Pax8 company and tenant must be the customer's who signed, read fresh; raises `NotCovered`.
+async def assert_right_customer(request: CheckedRequest, authority: OrderAuthority) -> None:
+    """Ticket, Pax8 company and tenant must be the customer's who signed or confirmed, read fresh; raises `NotCovered`.
 
     The paper names customer and ticket; Autotask's id ties them to Pax8's company and IT Glue's organisation. A
     tenant that can't be confirmed any more is `Refused`: somebody records it, and it is tried again.
@@ -144,7 +133,7 @@ async def assert_right_customer(request: CheckedRequest, authority: SignedAgreem
         wrong.append(f"the Pax8 company {bought_for.name} is not linked to Autotask's {customer.autotask_id}")
     if wrong:
         raise NotCovered("The order would go to another customer (N5, P2): " + "; ".join(wrong))
-    domains = dict.fromkeys(domain for signer in authority.signers for domain in domains_of(named, signer))
+    domains = dict.fromkeys(domain for person in who_gave(authority) for domain in domains_of(named, person))
     tenant = await find_tenant(named.name, tuple(domains), customer.itglue_id, customer.tenant_id)
     if isinstance(tenant, Problem):
         raise Refused([tenant])
@@ -152,12 +141,14 @@ async def assert_right_customer(request: CheckedRequest, authority: SignedAgreem
 
 async def assert_no_other_order(request: CheckedRequest, authority_id: str) -> None:
     """One order for a request, whichever paper is held up next (I3); raises `AuthorityUsed` naming the first."""
+    taken = (request.reference, request.reference.removesuffix(bridge_reference("")))
     for note in await office().autotask.notes(request.ticket_id):
         other = note.title.removeprefix(f"{MARKER} ").partition(" ")[0]
-        if not note.title.startswith(f"{marker_prefix(other)}{USED} {request.reference}:") or other == authority_id:
+        starts = tuple(f"{marker_prefix(other)}{USED} {reference}:" for reference in taken)
+        if not note.title.startswith(starts) or other == authority_id:
             continue
         first = await first_holder(other)
-        if first is not None and f"{USED} {request.reference}:" in first.title:
+        if first is not None and first.title.startswith(starts):
             raise AuthorityUsed(f"{request.reference} has been ordered already, under {other} (I3).")
 
 
@@ -172,6 +163,14 @@ async def holder(authority_id: str, reference: str) -> TicketNote | None:
     raise AuthorityUsed(
         f"{authority_id} has been {first.title.removeprefix(marker_prefix(authority_id))} already (I1)."
     )
+
+
+async def used_by_another(authority_id: str, reference: str) -> str:
+    """What an authority was used for by another reference; empty when it is free, or this reference's own (I1)."""
+    first = await first_holder(authority_id)
+    if first is None or f"{USED} {reference}:" in first.title:
+        return ""
+    return first.title.removeprefix(marker_prefix(authority_id))
 
 
 async def first_holder(authority_id: str) -> TicketNote | None:
@@ -264,9 +263,8 @@ def placed_order(placed: Order, order: LicenceOrder, authority_id: str, before: 
     )
 
 
-async def look_for_unclear_order(request: CheckedRequest, envelope_id: str) -> PlacedOrder | None:
+async def look_for_unclear_order(request: CheckedRequest, authority_id: str) -> PlacedOrder | None:
     """Whether the order of unknown outcome has turned up meanwhile."""
-    authority_id = f"docusign:{envelope_id}"
     marker = await holder(authority_id, request.reference)
     if marker is None:
         return None
@@ -277,36 +275,34 @@ async def look_for_unclear_order(request: CheckedRequest, envelope_id: str) -> P
         return None
 
 
-async def marked_at(request: CheckedRequest, envelope_id: str) -> datetime | None:
+async def marked_at(request: CheckedRequest, authority_id: str) -> datetime | None:
     """When this procedure marked the authority as used."""
-    marker = await holder(f"docusign:{envelope_id}", request.reference)
+    marker = await holder(authority_id, request.reference)
     return marker.created_at.astimezone(UTC) if marker is not None and marker.created_at is not None else None
 
 
-@step(key=lambda request, envelope_id, by, why, attempt: f"{request.reference}-{attempt}")
-async def release_marker(request: CheckedRequest, envelope_id: str, by: str, why: str, attempt: int) -> int:
+@step(key=lambda request, authority_id, by, why, attempt: f"{request.reference}-{attempt}")
+async def release_marker(request: CheckedRequest, authority_id: str, by: str, why: str, attempt: int) -> int:
     """A person saw in the portal that no order is there: the authority is free again, for one more try.
 
     Raises `TooEarly` while a late order may still show, whoever said what.
     """
-    authority_id = f"docusign:{envelope_id}"
-    marked = await marked_at(request, envelope_id)
+    marked = await marked_at(request, authority_id)
     if marked is not None and office().clock.now() < marked + office().settings.order_settle:
         raise TooEarly(f"{request.reference}: an order of {marked:%Y-%m-%d %H:%M} UTC may still show in Pax8")
-    if await look_for_unclear_order(request, envelope_id) is None and await holder(authority_id, request.reference):
+    if await look_for_unclear_order(request, authority_id) is None and await holder(authority_id, request.reference):
         await free(request, authority_id, f"{by} saw no order in the portal (attempt {attempt}): {why}")
     return attempt
 
 
-@step(key=lambda request, envelope_id, order_id: order_id)
-async def adopt_named_order(request: CheckedRequest, envelope_id: str, order_id: str) -> PlacedOrder | None:
+@step(key=lambda request, authority_id, order_id: order_id)
+async def adopt_named_order(request: CheckedRequest, authority_id: str, order_id: str) -> PlacedOrder | None:
     """Go on with the order that a person found in the portal (decision 3)."""
-    return await find_named_order(request, envelope_id, order_id)
+    return await find_named_order(request, authority_id, order_id)
 
 
-async def find_named_order(request: CheckedRequest, envelope_id: str, order_id: str) -> PlacedOrder | None:
+async def find_named_order(request: CheckedRequest, authority_id: str, order_id: str) -> PlacedOrder | None:
     """The order that a person found in the portal, if it is new, this customer's, and equal; else None."""
-    authority_id = f"docusign:{envelope_id}"
     marker = await holder(authority_id, request.reference)
     order = await catalogue.build_order(request)
     if marker is None:

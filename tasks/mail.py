@@ -64,6 +64,28 @@ async def send_draft(reference: str, drafted: SentMail) -> SentMail:
     return drafted
 
 
+class WhenSent(Frozen):
+    """A mail that went out, as the mailbox shows it: when, and the conversation that answers to it belong to."""
+
+    at: datetime
+    internet_message_id: str
+    conversation_id: str
+
+
+@step(key=lambda reference, mail: mail.kind)
+async def when_sent(reference: str, mail: SentMail) -> WhenSent:
+    """Read a sent mail back. One that is still on its way is `Unavailable`, and looked for again."""
+    try:
+        there = await office().mail.message(mail.message_id)
+    except NotFound:
+        there = None
+    if there is None or there.is_draft or there.sent_at is None:
+        raise Unavailable("Graph mail", f"the mail {mail.kind} is on its way to Sent Items")
+    return WhenSent(
+        at=there.sent_at, internet_message_id=there.internet_message_id, conversation_id=there.conversation_id
+    )
+
+
 class FiledMail(Frozen):
     """A confirmation in its folder."""
 

@@ -14,7 +14,7 @@ from rules.envelope import EnvelopeReading, event_of
 from rules.events import Signed
 from rules.order import Frozen
 from rules.request import CheckedRequest
-from tasks.agreements import read_envelope
+from tasks.agreements import AWAITED, read_envelope
 from tasks.case import owner_of
 from tasks.journal import Journal
 from tasks.letters import Letter
@@ -56,7 +56,13 @@ async def remember_look(at: datetime) -> None:
 
 async def wake_decided(changed: list[EnvelopeReading], waiting: list[FlowRun]) -> list[Found]:
     """Wake the runs whose envelope has come to an end that they missed."""
-    by_envelope = {tag_value(run, "envelope"): run for run in waiting if tag_value(run, "wait") == "signature"}
+    by_envelope = {
+        tag.removeprefix("envelope:"): run
+        for run in waiting
+        if AWAITED in (run.tags or [])
+        for tag in run.tags or []
+        if tag.startswith("envelope:")
+    }
     found = []
     for reading in changed:
         run = by_envelope.get(reading.envelope_id)

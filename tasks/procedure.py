@@ -14,7 +14,6 @@ from prefect.states import Scheduled
 from rules.refusal import Refused
 from tasks.case import Case, Ended
 from tasks.letters import Letter
-from tasks.mail import send_letter
 from tasks.office import office, open_office
 from tasks.runs import set_tags
 from tasks.step import TRANSIENT
@@ -76,10 +75,9 @@ async def tell_stuck(case: Case, error: Exception) -> None:
     log.error("The procedure can't go on: %s", error)
     try:
         await case.show("Stuck: a person is needed")
-        if not case.has_request:
+        if not case.is_known:
             return
-        await send_letter(
-            case.reference,
+        await case.send(
             Letter(
                 kind=f"stuck-{type(error).__name__}-{len(case.journal.starting('put-off-'))}",
                 to=(case.requester,),

@@ -1,22 +1,36 @@
 """The check of a request before anything happens outside: every system is read, nothing is written (N1)."""
 
 import contextlib
+from dataclasses import dataclass
+from datetime import date, datetime
 from urllib.parse import urlsplit
 
 from prefect.client.schemas.objects import FlowRun, StateType
 
+from rules.bridge import BridgeDates
 from rules.envelope import REFERENCE_FIELD, RUN_FIELD
-from rules.people import Person
+from rules.order import Billing, Term
+from rules.people import AuthorisedContact, Person, same_address
 from rules.refusal import Problem, Refused, refuse
-from rules.request import AskedRequest, CheckedLine, CheckedRequest, Customer, LaunchForm, read_form
+from rules.request import (
+    AskedRequest,
+    BridgeAsk,
+    BridgeLaunch,
+    CheckedLine,
+    CheckedRequest,
+    Customer,
+    LaunchForm,
+    read_form,
+)
+from rules.subscribed import LiveSubscription
 from tasks import catalogue
 from tasks.agreements import check_given_envelope
 from tasks.case import Case
-from tasks.contacts import authorised_contacts, check_signer
+from tasks.contacts import authorised_contacts, check_confirmer, check_signer
 from tasks.office import office
 from tasks.runs import is_gone, runs_tagged
 from tasks.tenant import find_tenant
-from vendors.autotask import Company, Resource, Ticket
+from vendors.autotask import Company, Contact, Resource, Ticket
 from vendors.errors import NotFound
 from vendors.errors import Refused as VendorRefused
 from vendors.pax8 import Company as Pax8Company
@@ -88,6 +102,7 @@ async def look_everything_up(case: Case, asked: AskedRequest) -> CheckedRequest:
     authorised = await authorised_contacts(company.id, organisation.id)
     signer = check_signer("signer", form.signer, contacts, authorised, company.name)
     keep(signer)
+    bridge = check_bridge_people(asked, requester, contacts, authorised, company.name, problems)
     domains = domains_of(company, form.signer)
     tenant = await find_tenant(company.name, domains, organisation.id, form.tenant)
     keep(tenant)
@@ -115,6 +130,8 @@ async def look_everything_up(case: Case, asked: AskedRequest) -> CheckedRequest:
     today = settings.calendar.day_of(case.now())
     start = asked.start or today
     problems += catalogue.check_subscribed(tuple(lines), form.term, start, held)
+    if bridge is not None:
+        problems += check_bridge_terms(tuple(lines), form.term, today, case.now(), held)
     problems += await catalogue.check_prerequisites(tuple(lines), held)
     if (
         problems
@@ -142,7 +159,7 @@ async def look_everything_up(case: Case, asked: AskedRequest) -> CheckedRequest:
         ticket_number=ticket.number,
         requester=as_person(requester),
         requester_resource_id=requester.id,
-        senior=settings.senior_for(requester.email),
+        senior=bridge.senior if bridge is not None else settings.senior_for(requester.email),
         signer=signer,
         lines=tuple(lines),
         term=form.term,
@@ -159,11 +176,92 @@ async def look_everything_up(case: Case, asked: AskedRequest) -> CheckedRequest:
         follow_up_work=form.follow_up_work.strip(),
         given_envelope=form.envelope.strip(),
         notices=catalogue.notices(tuple(lines), form.term, held, today),
+        bridge=bridge.ask if bridge is not None else None,
     )
+    if request.bridge is not None:
+        mocked = await catalogue.check_mock(await catalogue.build_order(request.for_bridge()))
+        if mocked is not None:
+            raise Refused([mocked])
     mocked = await catalogue.check_mock(await catalogue.build_order(request))
     if mocked is not None:
         raise Refused([mocked])
     return request
+
+
+@dataclass(frozen=True)
+class CheckedBridge:
+    """What a bridge asks besides, and the senior colleague on its reminder."""
+
+    ask: BridgeAsk
+    senior: Person
+
+
+def check_bridge_people(
+    asked: AskedRequest,
+    requester: Resource | Problem,
+    contacts: list[Contact],
+    authorised: tuple[AuthorisedContact, ...],
+    customer: str,
+    problems: list[Problem],
+) -> CheckedBridge | None:
+    """Who confirms in writing and who stands beside the requester on the reminder (B3, B4); None without a bridge."""
+    form = asked.form
+    if not isinstance(form, BridgeLaunch) or asked.needed_by is None or isinstance(requester, Problem):
+        return None
+    confirmer = check_confirmer("confirmer", form.confirmer, contacts, authorised, customer)
+    senior = find_senior(form.senior.strip(), requester.email)
+    problems += [found for found in (confirmer, senior) if isinstance(found, Problem)]
+    if isinstance(confirmer, Problem) or isinstance(senior, Problem):
+        return None
+    ask = BridgeAsk(reason=form.why_now.strip(), needed_by=asked.needed_by, contact=confirmer)
+    return CheckedBridge(ask=ask, senior=senior)
+
+
+def find_senior(email: str, requester: str) -> Person | Problem:
+    """The senior colleague on the reminder: one of the list, never the requester himself (B4, Roles)."""
+    settings = office().settings
+    others = [person for person in settings.senior_staff if not same_address(person.email, requester)]
+    if not email:
+        return settings.senior_for(requester)
+    chosen = next((person for person in others if same_address(person.email, email)), None)
+    if chosen is not None:
+        return chosen
+    return Problem(
+        field="senior",
+        clause="B4",
+        message=f"{email} is not another senior colleague.",
+        way_out="Choose one of: " + ", ".join(person.email for person in others) + "; or leave it empty.",
+    )
+
+
+def check_bridge_terms(
+    lines: tuple[CheckedLine, ...], wanted: Term, today: date, now: datetime, held: tuple[LiveSubscription, ...]
+) -> list[Problem]:
+    """A month must be offered, not be there already, and be long enough to sign in (B2, A1, B5)."""
+    problems = [
+        Problem(
+            field=line.field,
+            clause="B2",
+            message=f"{line.product_name} can't be had on a Monthly term, so no month of it can be a bridge.",
+            way_out="Take the product off, or use new-subscription: it is ordered once the agreement is signed.",
+        )
+        for line in lines
+        if line.offer(Term.MONTHLY, Billing.MONTHLY) is None
+    ]
+    if wanted is not Term.MONTHLY:
+        problems += catalogue.check_subscribed(lines, Term.MONTHLY, today, held)
+    dates = BridgeDates.foretold(today, office().settings.calendar)
+    if dates.nothing_to_bridge(now):
+        problems.append(
+            Problem(
+                field="needed_by",
+                clause="B5",
+                message=f"a month ordered today would end on {dates.term_end}, and its cut-off, "
+                f"{office().settings.calendar.in_words(dates.cut_off)}, has passed already: nothing is left to bridge.",
+                way_out="Use new-subscription, or start again on a later day.",
+            )
+        )
+    return problems
 
 
 async def the_company(asked: str) -> Company:

@@ -1,4 +1,4 @@
-"""Runs that are booked for a moment: a look by reconcile, and the booked ends of N7."""
+"""Runs that are booked for a moment: a look by reconcile, agreed ends (N7), deadlines (B7), and what guards ends."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,6 +11,10 @@ from tasks.office import office
 
 RECONCILE = "reconcile/main"
 END_SUBSCRIPTION = "end-subscription/main"
+SIGNATURE_DEADLINE = "signature-deadline/main"
+GUARD_END = "guard-end/main"
+TIMED = "timed"
+"""Every run that is booked for a moment of the business's clock carries this tag, and the moment as `until:`."""
 NET = timedelta(minutes=15)
 
 
@@ -24,6 +28,14 @@ async def look_at(moment: datetime) -> None:
         return
     minute = at.replace(second=0, microsecond=0) + timedelta(minutes=1 if at.second or at.microsecond else 0)
     await book(RECONCILE, minute, f"look-{minute:%Y%m%dT%H%M}", {})
+
+
+async def book_timed(
+    deployment: str, moment: datetime, key: str, parameters: dict[str, Any], tags: tuple[str, ...] = ()
+) -> UUID:
+    """Schedule a deployment's run for a business moment, once for a key; reconcile watches it by its tags."""
+    at = office().clock.real(moment)
+    return await book(deployment, at, key, parameters, (*tags, TIMED, f"until:{moment.isoformat()}"))
 
 
 async def book(deployment: str, at: datetime, key: str, parameters: dict[str, Any], tags: tuple[str, ...] = ()) -> UUID:

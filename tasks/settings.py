@@ -49,6 +49,12 @@ class CountersignSettings(Block):
         default=10, ge=0, description="How long a release or a price waits for 'that wasn't me' (0: not at all)."
     )
     envelope_life_days: int = Field(default=60, gt=0, description="After how many days an unsigned agreement expires.")
+    bridge_envelope_days: int = Field(
+        default=30, gt=0, description="How many days after its bridge's end an unsigned agreement expires (Y6)."
+    )
+    change_over_days: int = Field(
+        default=3, gt=0, description="Business days before a bridge's end on which the annual term is ordered (Y5)."
+    )
     late_signature_days: int = Field(
         default=30,
         gt=0,
@@ -159,6 +165,8 @@ class CountersignSettings(Block):
             release=Release(self.release),
             objection=timedelta(minutes=self.objection_minutes),
             envelope_life_days=self.envelope_life_days,
+            bridge_envelope_days=self.bridge_envelope_days,
+            change_over_days=self.change_over_days,
             late_signature_days=self.late_signature_days,
             patience=Patience(remind_after=self.remind_after_days, hand_over_after=self.hand_over_after_days),
             signing_patience=Patience(remind_after=self.sign_remind_days, hand_over_after=self.sign_hand_over_days),

@@ -1,6 +1,6 @@
 """The request's Autotask ticket: a note at each stage, the signed papers, the markers of used authorities."""
 
-from datetime import UTC
+from datetime import UTC, datetime
 
 from rules.order import Frozen
 from rules.people import Person
@@ -73,12 +73,28 @@ async def markers_of(authority_id: str) -> list[TicketNote]:
     return sorted((note for note in notes if note.created_by_contact_id is None), key=lambda note: note.id)
 
 
+async def markers_for(ticket_id: int, reference: str) -> list[TicketNote]:
+    """The markers on a ticket by which this reference used an authority, oldest first."""
+    return [
+        note
+        for note in await office().autotask.notes_titled(f"{MARKER} ", ticket_id)
+        if note.created_by_contact_id is None and f" used for {reference}:" in note.title
+    ]
+
+
 async def add_marker(ticket_id: int, authority_id: str, used_for: str, text: str) -> int:
     """Record outside Prefect, before the write, what an authority is used for."""
     labels = office().settings.labels
     return await office().autotask.add_note(
         ticket_id, marker_prefix(authority_id) + f"used for {used_for}", text, labels.note_type, labels.publish_internal
     )
+
+
+@step(key=lambda reference, ticket_id, authority_id, used_for, text: authority_id)
+async def mark_kept(reference: str, ticket_id: int, authority_id: str, used_for: str, text: str) -> int:
+    """Mark an agreement as used for what a bridge bought already, so that it buys nothing more (I1)."""
+    mine = [n for n in await markers_of(authority_id) if f" used for {reference}:" in n.title]
+    return mine[0].id if mine else await add_marker(ticket_id, authority_id, f"{reference}: {used_for}"[:120], text)
 
 
 @step(key=lambda ticket_id, assignee, occasion: occasion)
@@ -110,6 +126,27 @@ async def open_ticket(
     key: str, company_id: int, title: str, description: str, assignee: Person, due_days: int, top: bool
 ) -> int:
     """Open a ticket for a named person, once: found by its external id (autotask.md §8)."""
+    due_at = office().settings.calendar.business_moment_after(office().clock.now(), due_days)
+    return await find_or_open(key, company_id, title, description, assignee, due_at, top)
+
+
+@step(key=lambda key, company_id, title, description, assignee, second, due_at: key)
+async def open_reminder(
+    key: str, company_id: int, title: str, description: str, assignee: Person, second: Person, due_at: datetime
+) -> int:
+    """Open a bridge's reminder, once, with the requester and another senior person as its resources (B4)."""
+    ticket_id = await find_or_open(key, company_id, title, description, assignee, due_at, top=False)
+    beside = await office().autotask.resource_by_email(second.email)
+    role = await office().autotask.service_desk_role(beside.id) if beside is not None else None
+    if beside is not None and role is not None:
+        await office().autotask.add_secondary_resource(ticket_id, beside.id, role)
+    return ticket_id
+
+
+async def find_or_open(
+    key: str, company_id: int, title: str, description: str, assignee: Person, due_at: datetime, top: bool
+) -> int:
+    """The ticket with that external id, made if there is none."""
     autotask, settings = office().autotask, office().settings
     there = await autotask.ticket_by_external_id(key)
     if there is not None:
@@ -124,7 +161,7 @@ async def open_ticket(
         priority=settings.labels.priority_top if top else settings.labels.priority_normal,
         queue=settings.labels.queue,
         external_id=key,
-        due_at=settings.calendar.business_moment_after(office().clock.now(), due_days),
+        due_at=due_at,
         assigned_resource_id=resource.id if resource is not None and role is not None else None,
         assigned_role_id=role,
     )

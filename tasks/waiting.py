@@ -5,16 +5,16 @@ an answer that decides nothing ("look again", an unreadable price) opens the nex
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.responses import SetStateStatus
 from prefect.exceptions import Pause
 from prefect.input.run_input import keyset_from_paused_state
 from prefect.states import Suspended
-from pydantic import ValidationError
+from pydantic import Field, ValidationError, create_model
 
 from rules.events import Event, HandedOver, Withdrawn
 from rules.people import Person, same_address
@@ -23,7 +23,6 @@ from tasks.case import Case
 from tasks.casefile import Awaited, in_markdown
 from tasks.forms import LOOK_AGAIN, AnswerAgain, WaitForm
 from tasks.letters import Letter
-from tasks.mail import send_letter
 from tasks.office import office
 from tasks.people import find_colleague
 from tasks.runs import set_tags
@@ -36,6 +35,7 @@ MOST_ROUNDS = 500
 SAME_ROUND = 5
 
 Look = Callable[[bool], Awaitable[Event | None]]
+Aside = Callable[[Event, str], Awaitable[bool]]
 
 
 async def nothing_to_see(_hinted: bool) -> Event | None:
@@ -51,6 +51,8 @@ class Wait:
     again by itself. `letter`: what is mailed to `awaited` at the start (unless `ask_first` is off), again after the
     first `patience`, and to `turn_to` (the senior colleague, if nobody is named) after the second. `check` may
     refuse an answer by raising `AnswerAgain`. `after_look` may say that somebody else is awaited by now.
+    `aside` takes answers that don't end the wait, once each, and says whether it took one; it also gets a name for
+    the occasion. `choices`: what a field of the form offers, by field.
     """
 
     name: str
@@ -68,6 +70,8 @@ class Wait:
     turn_to: Person | None = None
     check: Callable[[Event], Awaitable[None]] | None = None
     after_look: "Callable[[Wait], Wait] | None" = None
+    aside: Aside | None = None
+    choices: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 async def wait_for(case: Case, wait: Wait, look: Look = nothing_to_see) -> Event:
@@ -125,6 +129,9 @@ def answers_so_far(case: Case, name: str) -> list[dict[str, Any]]:
 
 async def understand(case: Case, wait: Wait, number: int, answer: dict[str, Any]) -> tuple[Event | None, str]:
     """What an answer means: an event, or none with a complaint to show on the next form."""
+    taken = f"aside-{wait.name}-{number}"
+    if case.journal.get(taken) is not None:
+        return None, ""
     try:
         form = wait.form.model_validate(answer)
         if form.action == LOOK_AGAIN:
@@ -146,6 +153,9 @@ async def understand(case: Case, wait: Wait, number: int, answer: dict[str, Any]
         if wait.check is not None:
             await wait.check(event)
         await confirm(case, wait, number, decider, f"chose '{form.action}'")
+        if wait.aside is not None and await wait.aside(event, f"{wait.name}-{number}"):
+            await case.journal.put(taken, True)
+            return None, ""
     except (AnswerAgain, ValidationError) as unusable:
         return None, str(unusable)
     return event, ""
@@ -155,7 +165,7 @@ async def hand_over(case: Case, wait: Wait, number: int, decider: Person, event:
     """Run, ticket and mails move to a colleague; both are told. Raises `AnswerAgain` where that can't be."""
     colleague, occasion = await find_colleague(event.to), f"{wait.name}-{number}"
     try:
-        await assign_ticket(case.request.ticket_id, colleague, occasion)
+        await assign_ticket(case.ticket_id, colleague, occasion)
     except VendorRefused as refusal:
         raise AnswerAgain(f"colleague: Autotask won't give {colleague.name} the ticket: {refusal.message}") from None
     await case.hand_over(occasion, colleague)
@@ -190,8 +200,7 @@ def may_decide(case: Case, wait: Wait) -> tuple[Person, ...]:
 
 async def confirm(case: Case, wait: Wait, number: int, decider: Person, did: str) -> None:
     """Mail whoever is said to have decided: "not you?" (decision 2)."""
-    await send_letter(
-        case.reference,
+    await case.send(
         Letter(
             kind=f"decided-{wait.name}-{number}",
             to=(decider,),
@@ -206,8 +215,7 @@ async def confirm(case: Case, wait: Wait, number: int, decider: Person, did: str
 
 async def tell_new_owner(case: Case, wait: Wait, number: int, colleague: Person) -> None:
     """Tell the colleague what moved to him and what is awaited."""
-    await send_letter(
-        case.reference,
+    await case.send(
         Letter(
             kind=f"handed-over-{wait.name}-{number}",
             to=(colleague,),
@@ -244,8 +252,18 @@ async def sleep(case: Case, wait: Wait, number: int, complaint: str) -> None:
     )
     if until is not None:
         await look_at(until)
-    form = wait.form.with_initial_data(description=explanation(case, wait, shown, complaint))
+    form = with_choices(wait).with_initial_data(description=explanation(case, wait, shown, complaint))
     await suspend(case, wait.name, number, form)
+
+
+def with_choices(wait: Wait) -> type[WaitForm]:
+    """The wait's form, with a drop-down where the wait offers what to choose from; empty stays possible."""
+    offered: dict[str, Any] = {}
+    for name, values in wait.choices.items():
+        known = wait.form.model_fields[name]
+        extra = Field(default="", description=known.description, json_schema_extra=known.json_schema_extra)
+        offered[name] = (Literal[("", *values)], extra)
+    return create_model(wait.form.__name__, __base__=wait.form, **offered) if offered else wait.form
 
 
 async def ask_the_awaited(case: Case, wait: Wait, since: datetime, now: datetime) -> tuple[Person, datetime | None]:
@@ -257,14 +275,14 @@ async def ask_the_awaited(case: Case, wait: Wait, since: datetime, now: datetime
     remind = settings.calendar.business_moment_after(since, patience.remind_after)
     hand_over = settings.calendar.business_moment_after(since, patience.hand_over_after)
     if wait.ask_first:
-        await send_letter(case.reference, wait.letter)
+        await case.send(wait.letter)
     if now < remind:
         return wait.awaited, remind
-    await send_letter(case.reference, wait.letter.again())
+    await case.send(wait.letter.again())
     if now < hand_over:
         return wait.awaited, hand_over
     turned_to = wait.turn_to or settings.senior_for(wait.awaited.email)
-    await send_letter(case.reference, wait.letter.turned_to(turned_to, wait.awaited, case.run_link))
+    await case.send(wait.letter.turned_to(turned_to, wait.awaited, case.run_link))
     return turned_to, None
 
 

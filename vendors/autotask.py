@@ -10,6 +10,7 @@ from vendors.autotask_http import AutotaskHttp, eq, refusal
 from vendors.autotask_models import (
     Company,
     Contact,
+    NoteAttachment,
     Resource,
     SecondaryResource,
     Ticket,
@@ -25,6 +26,7 @@ __all__ = [
     "AutotaskBlock",
     "Company",
     "Contact",
+    "NoteAttachment",
     "Resource",
     "SecondaryResource",
     "Ticket",

@@ -1,6 +1,7 @@
 """Autotask's manners over HTTP: zone, headers, queries with paging, 500 for a refusal, picklists by label."""
 
 import asyncio
+import base64
 import time
 from collections.abc import AsyncIterator
 from typing import Any, Literal
@@ -117,6 +118,35 @@ class AutotaskHttp:
             raise NotFound(VENDOR, f"{entity} has no record {entity_id}", method="GET", path=entity)
         return found
 
+    async def children(self, path: str) -> list[Json]:
+        """Return all records below one parent, such as `TicketNotes/7/Attachments`, ordered by id."""
+        http = await self._open()
+        response = await http.read("GET", path)
+        found = [record async for record in self._walk(http, response)]
+        return sorted(found, key=lambda record: int(record["id"]))
+
+    async def attachment_data(self, path: str, entity: str, parents: tuple[str, ...], parent_id: int) -> bytes:
+        """Return a file's bytes: read below its parent at `path`, else at the root of its `entity`.
+
+        Which of both carries the content isn't in any official text, and neither is whether a single one comes as
+        `item` or in `items` (§6.5): all of it is understood. `parents` are the fields that name the parent; a file
+        of another parent is `NotFound`.
+        """
+        http = await self._open()
+        for place in (path, f"{entity}/{path.rpartition('/')[2]}"):
+            response = await http.read("GET", place)
+            answer = self._answer(http, response)
+            found = answer.get("item") or answer.get("items")
+            record = found[0] if isinstance(found, list) and found else found
+            if not isinstance(record, dict):
+                raise NotFound(VENDOR, f"there is no attachment {path.rpartition('/')[2]}", method="GET", path=place)
+            named = {record[name] for name in parents if record.get(name) is not None}
+            if named and parent_id not in named:
+                raise NotFound(VENDOR, "the attachment belongs to something else", method="GET", path=place)
+            if record.get("data"):
+                return _decoded(http, response, record["data"])
+        raise http.unreadable(response, "the attachment comes without its content")
+
     async def query(self, entity: str, *conditions: Json, limit: int | None = None) -> list[Json]:
         """Return all records of a root entity that fit all conditions, ordered by id."""
         found: list[Json] = []
@@ -199,7 +229,10 @@ class AutotaskHttp:
     async def _pages(self, entity: str, conditions: tuple[Json, ...], page_size: int) -> AsyncIterator[Json]:
         http = await self._open()
         body = {"maxRecords": page_size, "filter": list(conditions)}
-        response = await http.read("POST", f"{entity}/query", json=body)
+        async for record in self._walk(http, await http.read("POST", f"{entity}/query", json=body)):
+            yield record
+
+    async def _walk(self, http: VendorHttp, response: httpx.Response) -> AsyncIterator[Json]:
         while True:
             answer = self._answer(http, response)
             for record in answer.get("items") or []:
@@ -257,6 +290,14 @@ def _error_texts(body: Any) -> list[str]:
     if not isinstance(errors, list):
         return []
     return [str(error.get("message", "")) if isinstance(error, dict) else str(error) for error in errors]
+
+
+def _decoded(http: VendorHttp, response: httpx.Response, data: Any) -> bytes:
+    try:
+        return base64.b64decode(str(data), validate=True)
+    except ValueError:
+        pass
+    raise http.unreadable(response, "the attachment's content isn't base64")
 
 
 def _is_read(request: httpx.Request) -> bool:

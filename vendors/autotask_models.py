@@ -103,7 +103,8 @@ class Ticket(Entity):
 class TicketNote(Entity):
     """A note on a ticket (autotask.md §6.2); made by a resource or by the customer's contact.
 
-    Sharp edge: an integration can write a note in a contact's name; then `impersonator_resource_id` is set.
+    Sharp edge: an integration can write a note in a contact's name; then `impersonator_resource_id` is set. A note
+    can be changed later: then `last_activity_at` is after `created_at`.
     """
 
     ticket_id: int = Field(alias="ticketID")
@@ -115,17 +116,38 @@ class TicketNote(Entity):
     creator_resource_id: int | None = Field(default=None, alias="creatorResourceID")
     created_by_contact_id: int | None = Field(default=None, alias="createdByContactID")
     impersonator_resource_id: int | None = Field(default=None, alias="impersonatorCreatorResourceID")
+    last_activity_at: MaybeDateTime = Field(default=None, alias="lastActivityDate")
 
 
-class TicketAttachment(Entity):
-    """What is known of a file on a ticket (autotask.md §6.5), without its content; size in bytes."""
+class Attachment(Entity):
+    """What is known of a file, without its content; size in bytes (autotask.md §6.5).
 
-    ticket_id: int | None = Field(default=None, alias="parentID", validation_alias=AliasChoices("parentID", "ticketID"))
+    Attached by a resource (`creator_resource_id`) or by the customer's contact (`created_by_contact_id`); in
+    somebody's name by an integration where `impersonator_resource_id` is set.
+    """
+
     title: Text = ""
     file_name: Text = Field(default="", alias="fullPath")
     content_type: Text = Field(default="", alias="contentType")
     size: int | None = Field(default=None, alias="fileSize")
     attached_at: MaybeDateTime = Field(default=None, alias="attachDate")
+    creator_resource_id: int | None = Field(default=None, alias="attachedByResourceID")
+    created_by_contact_id: int | None = Field(default=None, alias="attachedByContactID")
+    impersonator_resource_id: int | None = Field(default=None, alias="impersonatorCreatorResourceID")
+
+
+class TicketAttachment(Attachment):
+    """A file on a ticket itself, not on one of its notes."""
+
+    ticket_id: int | None = Field(default=None, alias="parentID", validation_alias=AliasChoices("parentID", "ticketID"))
+
+
+class NoteAttachment(Attachment):
+    """A file on a note of a ticket."""
+
+    note_id: int | None = Field(
+        default=None, alias="ticketNoteID", validation_alias=AliasChoices("ticketNoteID", "parentID")
+    )
 
 
 class SecondaryResource(Entity):

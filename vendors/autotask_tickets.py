@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from vendors.autotask_http import AutotaskHttp, Json, begins_with, eq, refusal
-from vendors.autotask_models import SecondaryResource, Ticket, TicketAttachment, TicketNote
+from vendors.autotask_models import NoteAttachment, SecondaryResource, Ticket, TicketAttachment, TicketNote
 from vendors.http import Refused
 
 _LARGEST_FILE = 7_000_000  # bytes; Autotask allows 6 to 7 MB (autotask.md §6.5)
@@ -140,9 +140,24 @@ class Tickets:
         return await self._at.create(f"Tickets/{ticket_id}/Notes", body)
 
     async def attachments(self, ticket_id: int) -> list[TicketAttachment]:
-        """Return what files a ticket has, without their content."""
+        """Return what files a ticket has, without their content; not those of its notes."""
         found = await self._at.query("TicketAttachments", eq("parentID", ticket_id))
         return [TicketAttachment.model_validate(record) for record in found]
+
+    async def attachment_content(self, ticket_id: int, attachment_id: int) -> bytes:
+        """Return the bytes of a ticket's file; `NotFound` for a file of another ticket (§6.5)."""
+        path = f"Tickets/{ticket_id}/Attachments/{attachment_id}"
+        return await self._at.attachment_data(path, "TicketAttachments", ("parentID", "ticketID"), ticket_id)
+
+    async def note_attachments(self, note_id: int) -> list[NoteAttachment]:
+        """Return what files one note has, without their content; a call for each note (§6.5)."""
+        found = await self._at.children(f"TicketNotes/{note_id}/Attachments")
+        return [NoteAttachment.model_validate(record) for record in found]
+
+    async def note_attachment_content(self, note_id: int, attachment_id: int) -> bytes:
+        """Return the bytes of a note's file; `NotFound` for a file of another note (§6.5)."""
+        path = f"TicketNotes/{note_id}/Attachments/{attachment_id}"
+        return await self._at.attachment_data(path, "TicketNoteAttachments", ("ticketNoteID", "parentID"), note_id)
 
     async def attach(self, ticket_id: int, title: str, file_name: str, data: bytes, publish: str | int) -> int:
         """Attach a file to a ticket and return the attachment's id; larger than 7 MB is refused unsent (§6.5)."""

@@ -1,5 +1,8 @@
 """The folder tree of a mailbox: paths such as `Vendors/vendor emails/Pax8/orders`, walked level by level."""
 
+import unicodedata
+from collections.abc import Sequence
+
 from vendors.graph_http import GraphHttp, segment
 from vendors.http import NotFound, Refused, UnclearOutcome
 
@@ -18,6 +21,15 @@ WELL_KNOWN = frozenset(
 )
 
 
+_LONGEST_NAME = 255  # characters; Exchange's limit from practice, on no page of Graph's
+
+
+def folder_name(name: str) -> str:
+    """Return the name under which a folder can be kept: blanks collapsed, control characters out, cut to 255."""
+    plain = " ".join("".join(" " if unicodedata.category(one) == "Cc" else one for one in name).split())
+    return plain[:_LONGEST_NAME].rstrip()
+
+
 class Folders:
     """Paths to folder ids; ids are constant, so each level is looked up once per client (graph.md §4.3).
 
@@ -31,10 +43,16 @@ class Folders:
         self._vendor = vendor
         self._known: dict[tuple[str, ...], str] = {}
 
-    async def walk(self, path: str, *, create: bool) -> str:
-        """Return the id of the folder at `path`; missing levels are created, or are a `NotFound`."""
-        names = tuple(part.strip() for part in path.split("/") if part.strip())
-        if not names:
+    async def walk(self, path: str | Sequence[str], *, create: bool) -> str:
+        """Return the id of the folder at `path`; missing levels are created, or are a `NotFound`.
+
+        A text is divided at its slashes. A sequence is one name a level, whatever the name holds; an empty one is
+        a `NotFound`, so that a customer without a name never means the folder of all customers.
+        """
+        names = tuple(folder_name(part) for part in (path.split("/") if isinstance(path, str) else path))
+        if isinstance(path, str):
+            names = tuple(name for name in names if name)
+        if not names or not all(names):
             raise NotFound(self._vendor, "an empty folder path")
         parent: str | None = None
         for depth, name in enumerate(names, start=1):

@@ -1,5 +1,6 @@
 """Mail by Graph: the shared mailbox that sends our mails once, reads the answers and files both."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
@@ -18,6 +19,7 @@ _LISTED = (
     "internetMessageId,parentFolderId,isDraft,hasAttachments,bodyPreview"
 )
 _WHOLE = f"{_LISTED},body,uniqueBody,internetMessageHeaders"
+_LARGE_PAGES = "odata.maxpagesize=100"  # ten otherwise, each a call
 _EVER = datetime(2000, 1, 1, tzinfo=UTC)
 
 
@@ -93,9 +95,18 @@ class GraphMail:
 
     # Reading and filing
 
-    async def folder(self, path: str, create: bool = False) -> str:
-        """Return the id of the folder at `path`, its levels divided by `/`; `NotFound` unless created."""
+    async def folder(self, path: str | Sequence[str], create: bool = False) -> str:
+        """Return the id of the folder at `path`; `NotFound` if it isn't there, unless it is created.
+
+        `path`: levels divided by `/`, or one by one, where a name may hold slashes. Names are compared ignoring
+        case and counted to 255 characters; any other character is kept as it is.
+        """
         return await self._folders.walk(path, create=create)
+
+    async def lies_in(self, message_id: str, folder_id: str) -> bool:
+        """Say whether a message lies in this very folder, not in one below it, right now (B3, graph.md §9)."""
+        path = f"{self._root}/messages/{segment(message_id)}"
+        return Message.of(await self._graph.get(path, {"$select": _LISTED})).parent_folder_id == folder_id
 
     async def messages(
         self,
@@ -104,12 +115,19 @@ class GraphMail:
         since: datetime | None = None,
         subject_contains: str | None = None,
         *,
+        conversation_id: str | None = None,
         limit: int | None = None,
     ) -> list[Message]:
         """Return messages, latest first, of one folder or the whole mailbox; `since` is aware.
 
-        Without a folder, messages of Teams chats can be among them (graph.md §4.4).
+        Without a folder, messages of Teams chats can be among them (graph.md §4.4). With `conversation_id` only
+        that conversation is read, drafts and our own mails in it too. A filter by conversation is common usage
+        which no page promises, and not together with `$orderby`; so Graph is asked for the conversation alone, a
+        handful of messages, and the rest is filtered and sorted here.
         """
+        if conversation_id is not None:
+            there = await self._conversation(folder_id, conversation_id)
+            return [one for one in there if _fits(one, sender, since, subject_contains)][:limit]
         # What is ordered by must be filtered by, and first, or Graph calls the filter inefficient.
         where = [f"receivedDateTime ge {instant(since or _EVER)}"]
         if sender is not None:
@@ -131,6 +149,14 @@ class GraphMail:
             if limit is not None and len(found) >= limit:
                 return found[:limit]
         return found
+
+    async def _conversation(self, folder_id: str | None, conversation_id: str) -> list[Message]:
+        records = await self._graph.list(
+            f"{self._place(folder_id)}/messages",
+            {"$filter": f"conversationId eq {quoted(conversation_id)}", "$select": _LISTED, "$top": 100},
+        )
+        there = [one for one in map(Message.of, records) if one.conversation_id == conversation_id]
+        return sorted(there, key=lambda one: one.received_at or _EVER, reverse=True)
 
     async def message(self, message_id: str) -> Message:
         """Return one message with its body, its own part of it (as text) and its headers."""
@@ -157,12 +183,14 @@ class GraphMail:
         """Return what came or changed in a folder since `link` was given, and the next link.
 
         The link is opaque. Without one everything received since `since` (or ever) is returned. `NotFound`
-        for a link means that Graph has forgotten it: begin again without.
+        for a link means that Graph has forgotten it: begin again without. What was moved away or deleted since
+        isn't told; a message that was only read, or flagged, comes again: look at its id. In no order (§8).
         """
         first: dict[str, str | int | bool | None] = {"$select": _LISTED}
         if since is not None:
             first["$filter"] = f"receivedDateTime ge {instant(since)}"
-        pages = self._graph.pages(link or f"{self._place(folder_id)}/messages/delta", None if link else first)
+        place = link or f"{self._place(folder_id)}/messages/delta"
+        pages = self._graph.pages(place, None if link else first, prefer=_LARGE_PAGES)
         changed: list[Message] = []
         following = ""
         async for page in pages:
@@ -175,3 +203,13 @@ class GraphMail:
 
     async def _token(self) -> Token:
         return await self._login.as_app(self._tenant_id)
+
+
+def _fits(one: Message, sender: str | None, since: datetime | None, subject_contains: str | None) -> bool:
+    if since is not None and since.tzinfo is None:
+        raise ValueError("a time without a zone can't be compared with a mail's")
+    return (
+        (sender is None or one.sender.casefold() == sender.casefold())
+        and (since is None or (one.received_at is not None and one.received_at >= since))
+        and (subject_contains is None or subject_contains.casefold() in one.subject.casefold())
+    )

@@ -19,6 +19,7 @@ from vendors.pax8_models import (
     Contact,
     ContactType,
     Dependencies,
+    DraftItem,
     Order,
     OrderLine,
     PriceRow,
@@ -38,6 +39,7 @@ __all__ = [
     "Contact",
     "ContactType",
     "Dependencies",
+    "DraftItem",
     "Order",
     "OrderLine",
     "Pax8",
@@ -124,6 +126,14 @@ class Pax8(Pax8Http):
     async def history(self, subscription_id: str) -> list[Subscription]:
         """Return former states of a subscription; they name no actor and no reason (§7)."""
         return await self._content(f"subscriptions/{segment(VENDOR, subscription_id)}/history", Subscription)
+
+    def draft_items(self, company_id: str, *, next_month: bool = False) -> Pages[DraftItem]:
+        """Return what Pax8 means to charge for a customer this month, or the next one (§8).
+
+        A preview: the invoice itself is made on the 5th. Slow: a timeout is `Unavailable` after its retries.
+        """
+        params = {"companyId": company_id, "monthOffset": "1" if next_month else "0"}
+        return self._pages("invoices/draftItems", DraftItem, params)
 
     async def mock_order(self, order: LicenceOrder) -> None:
         """Let Pax8 check an order without placing it; raises `Refused` with what it lacks (§5, §6).

@@ -172,6 +172,31 @@ class Order(Pax8Model):
     lines: tuple[OrderLine, ...] = Field(default=(), validation_alias=AliasChoices("lineItems", "lines"))
 
 
+class DraftItem(Pax8Model):
+    """One charge of an invoice that isn't made yet (pax8.md §8). `start` and `end` are the days it pays for, both
+    included; money in `currency`, `price` the customer's for a seat, `cost` ours.
+
+    A charge for days before an end stays right after it: what counts is an `end` on or after the day it ended.
+    """
+
+    id: str = ""
+    type: str = ""
+    subscription_id: str = ""
+    company_id: str = ""
+    product_id: str = ""
+    product_name: str = ""
+    start: MaybeDate = Field(default=None, validation_alias=AliasChoices("startPeriod", "start"))
+    end: MaybeDate = Field(default=None, validation_alias=AliasChoices("endPeriod", "end"))
+    quantity: Decimal = Decimal(0)
+    term: str = ""
+    price: Decimal | None = None
+    cost: Decimal | None = None
+    cost_total: Decimal | None = None
+    total: Decimal | None = None
+    amount_due: Decimal | None = None
+    currency: str = Field(default="", validation_alias=AliasChoices("currencyCode", "currency"))
+
+
 class CommitmentTerm(Pax8Model):
     """The commitment that a subscription is in. `end` is when this term ends, in UTC; it moves at each renewal."""
 

@@ -83,11 +83,15 @@ def prefect_settings(prefect_api: str, prefect_home: Path) -> Iterator[None]:
 
 
 def all_flows() -> dict[str, Flow[..., Any]]:
+    from flows.bridge import bridge
     from flows.end_subscription import end_subscription
+    from flows.guard_end import guard_end
     from flows.new_subscription import new_subscription
     from flows.reconcile import reconcile
+    from flows.signature_deadline import signature_deadline
 
-    return {flow.name: flow for flow in (new_subscription, end_subscription, reconcile)}
+    flows = (new_subscription, bridge, signature_deadline, guard_end, end_subscription, reconcile)
+    return {flow.name: flow for flow in flows}
 
 
 @pytest_asyncio.fixture(scope="session")

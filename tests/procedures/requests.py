@@ -53,3 +53,14 @@ def of(customer: str, ticket: str, signer: str, **changed: Any) -> dict[str, Any
 def ask(product: str, **changed: Any) -> dict[str, Any]:
     """The fields of another product, quoted under its own name."""
     return {"product": product, "quote_line": product, **changed}
+
+
+def bridge(**changed: Any) -> dict[str, Any]:
+    """Contoso Ltd can't wait for three Visio Plan 1: nothing stands in the way of a bridge."""
+    return contoso(
+        name="bridge",
+        confirmer="ada@contoso.example",
+        why_now="The drawing office starts on Wednesday.",
+        needed_by="2026-11-27",
+        **{"signer": "", **changed},
+    )

@@ -1,4 +1,7 @@
-"""One plain case to start from: terms for Contoso, the envelope that says them, the order they allow."""
+"""One plain case to start from: terms for Contoso, the envelope that says them, the order they allow.
+
+And its bridge: the terms that Ada was mailed, her reply, and the month that it buys.
+"""
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -6,9 +9,12 @@ from typing import Any
 
 from rules.agreement import AgreementLine, AgreementTerms
 from rules.authority import SignedAgreement
+from rules.bridge import BridgeDates, OfferedLine, TermsOffer, bridge_reference
+from rules.calendar import Calendar
 from rules.envelope import EnvelopeReading, SignerReading
 from rules.order import Billing, LicenceOrder, OrderLine, Term
 from rules.people import AuthorisedContact
+from rules.written import PersonsReading, Written, WrittenConfirmation, WrittenKind
 
 ROWS = 4
 CLIENT = "Client signer"
@@ -31,6 +37,10 @@ TERMS = AgreementTerms(
 )
 
 ADA = AuthorisedContact(name="Ada Byte", email="ada@contoso.example", may_confirm=True, may_sign=True)
+
+US = Calendar(time_zone="America/New_York", country="US")
+MAILED = NOW - timedelta(days=1)
+REPLIED = NOW - timedelta(hours=3)
 
 
 def terms(**changes: Any) -> AgreementTerms:
@@ -104,3 +114,68 @@ def order(of: AgreementTerms = TERMS, **changes: Any) -> LicenceOrder:
     }
     plain["lines"] = tuple(order_line(line, changes.get("term", of.term)) for line in of.lines)
     return LicenceOrder.model_validate({**plain, **changes})
+
+
+def offer(of: AgreementTerms = TERMS, **changes: Any) -> TermsOffer:
+    """The terms of a bridge for that agreement, as mailed to Ada yesterday."""
+    plain: dict[str, Any] = {
+        "reference": of.reference,
+        "round": 1,
+        "term_wanted": Term.ANNUAL,
+        "currency": of.currency,
+        "lines": tuple(OfferedLine.model_validate(dict(line)) for line in of.lines),
+        "dates": BridgeDates.foretold(TODAY, US),
+        "sent_at": MAILED,
+        "message_id": "<terms-1@northgate.example>",
+        "conversation_id": "conversation-1",
+    }
+    return TermsOffer.model_validate({**plain, **changes})
+
+
+def written(to: TermsOffer | None = None, **changes: Any) -> Written:
+    """Ada's reply with the sentence that the mail offered, filed, and read twenty seconds ago."""
+    sentence = (to or offer()).sentence
+    plain: dict[str, Any] = {
+        "kind": WrittenKind.MAIL,
+        "source_id": "AAMk-1",
+        "stable_id": "<reply-1@contoso.example>",
+        "sender": ADA.email,
+        "sender_name": ADA.name,
+        "received_at": REPLIED,
+        "read_at": READ_AT,
+        "subject": "RE: Your licences",
+        "own_text": f"{sentence}\n\nAda",
+        "whole_text": f"{sentence}\n\nAda\n\n> On Sunday we wrote: {sentence}",
+        "conversation_id": "conversation-1",
+        "filed": True,
+    }
+    return Written.model_validate({**plain, **changes})
+
+
+def persons_reading(of: Written, **changes: Any) -> PersonsReading:
+    """The requester read it in full: it confirms as sent."""
+    plain: dict[str, Any] = {
+        "by": "tom@northgate.example",
+        "at": NOW - timedelta(hours=1),
+        "written_id": of.authority_id,
+        "text_digest": of.text_digest,
+    }
+    return PersonsReading.model_validate({**plain, **changes})
+
+
+def confirmation(of: TermsOffer | None = None, **changes: Any) -> WrittenConfirmation:
+    """The authority of that reply; `changes` are its own (written, may_confirm, …)."""
+    of = of or offer()
+    plain: dict[str, Any] = {
+        "offer": of,
+        "written": written(of),
+        "may_confirm": (ADA,),
+        "good_until": US.business_moment_after(REPLIED, 3),
+    }
+    return WrittenConfirmation.model_validate({**plain, **changes})
+
+
+def bridge_order(of: AgreementTerms = TERMS, **changes: Any) -> LicenceOrder:
+    """The one order that the confirmation of these terms allows: a month of them, placed now."""
+    monthly = terms(**{**dict(of), "term": Term.MONTHLY, "billing": Billing.MONTHLY, "start": None, "end": None})
+    return order(monthly, **{"reference": bridge_reference(of.reference), **changes})

@@ -1,4 +1,4 @@
-"""Arbitrary terms, prices, calendars and people for the property-based tests."""
+"""Arbitrary terms, prices, calendars, bridges and people for the property-based tests."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -6,7 +6,8 @@ from decimal import Decimal
 from hypothesis import strategies as st
 
 from rules.agreement import AgreementLine, AgreementTerms
-from rules.calendar import Calendar
+from rules.bridge import BridgeDates
+from rules.calendar import Calendar, term_end_after
 from rules.order import Billing, Term
 from tests.rules.examples import ROWS, TODAY
 
@@ -102,3 +103,36 @@ def calendars(draw: st.DrawFn) -> Calendar:
     first = draw(days)
     storm = tuple(first + timedelta(days=step) for step in range(draw(st.integers(1, 6))))
     return calendar.model_copy(update={"closed_days": storm})
+
+
+awkward_starts = st.one_of(
+    days,
+    st.builds(date, st.integers(2024, 2032), st.sampled_from([1, 3, 5, 7, 8, 10, 12]), st.sampled_from([29, 30, 31])),
+    st.builds(date, st.sampled_from([2024, 2027, 2028, 2032]), st.just(1), st.integers(28, 31)),
+    st.builds(date, st.integers(2024, 2031), st.sampled_from([11, 12]), st.integers(20, 30)),
+    st.builds(date, st.integers(2024, 2031), st.sampled_from([2, 3, 9, 10]), st.integers(1, 28)),
+)
+"""Starts of a bridge: any day, the ends of months, leap years, the year's end, and the weeks when clocks change."""
+
+
+@st.composite
+def bridge_months(draw: st.DrawFn) -> tuple[Calendar, date, datetime]:
+    """A calendar, the day a bridge starts and the moment its month ends.
+
+    Mostly midnight UTC a month later, as Pax8 gives it; now and then another hour, or a term that is much shorter.
+    Some of the last days are made closed days now and then.
+    """
+    calendar, start = draw(st.sampled_from(CALENDARS)), draw(awkward_starts)
+    end = datetime.combine(term_end_after(start, 1), time(0), UTC)
+    if draw(st.integers(0, 3)) == 0:
+        end = draw(moments_between(start + timedelta(days=1), start + timedelta(days=32)))
+    lost = draw(st.lists(st.integers(0, 16), max_size=4, unique=True))
+    closed = tuple(calendar.term_end(end) - timedelta(days=ago) for ago in lost)
+    return calendar.model_copy(update={"closed_days": closed}), start, end
+
+
+@st.composite
+def bridges(draw: st.DrawFn) -> tuple[Calendar, BridgeDates]:
+    """A calendar and the dates of some bridge by it."""
+    calendar, start, end = draw(bridge_months())
+    return calendar, BridgeDates.of(start, end, calendar)

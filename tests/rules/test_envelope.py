@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rules.envelope import event_of
+from rules.envelope import customer_signed, event_of, is_dead
 from rules.events import Declined, Expired, Signed, SignerBounced, Voided
-from tests.rules.examples import CLIENT, COUNTERSIGNER, NOW, reading, signer
+from tests.rules.examples import CLIENT, COUNTERSIGNER, MSP, NOW, reading, signer
 
 OUT = ["created", "sent", "delivered", "signed", "processing", "correct", "template", "", "Completed", "COMPLETED"]
 
@@ -100,3 +100,43 @@ def test_signed_means_completed_and_nothing_else_does(status: str, timed: bool, 
         )
     )
     assert isinstance(found, Signed) == (status == "completed" and timed)
+
+
+signing = st.sampled_from(["created", "sent", "delivered", "signed", "completed", "declined", "autoresponded"])
+
+
+@given(
+    st.sampled_from([*OUT, "declined", "voided", "deleted"]),
+    st.lists(st.tuples(st.sampled_from([CLIENT, MSP, "Carbon copy"]), signing), max_size=4),
+)
+def test_the_customer_has_signed_once_all_of_theirs_have(status: str, signers: list[tuple[str, str]]) -> None:
+    """B7: ours may be outstanding, theirs not, and there must be one; whatever became of the envelope since."""
+    one = reading(
+        status=status,
+        completed_at=None,
+        signers=tuple(signer(role=role, status=state, signed_at=None) for role, state in signers),
+    )
+    theirs = [state for role, state in signers if role == CLIENT]
+    assert customer_signed(one, CLIENT) == (bool(theirs) and set(theirs) == {"completed"})
+
+
+@given(st.booleans(), st.lists(signing, max_size=3))
+def test_a_completed_envelope_is_never_unsigned(timed: bool, signers: list[str]) -> None:
+    """B7: even one that contradicts itself is no reason to end anything; it is still none to order (N5)."""
+    one = reading(completed_at=NOW if timed else None, signers=tuple(signer(status=state) for state in signers))
+    assert customer_signed(one, CLIENT)
+    assert one.is_completed == timed
+
+
+@given(st.sampled_from([*OUT, "completed", "timedout", "declined", "voided", "deleted", "Voided"]), st.text(max_size=9))
+def test_dead_is_what_nobody_can_sign_any_more(status: str, reason: str) -> None:
+    """Declined, voided or deleted; expired is voided, whatever the reason says."""
+    assert is_dead(reading(status=status, voided_reason=reason)) == (status in ("declined", "voided", "deleted"))
+
+
+@pytest.mark.parametrize("status", ["declined", "voided", "deleted"])
+def test_an_envelope_that_is_dead_has_an_event_that_says_so(status: str) -> None:
+    """Whoever waits for it is woken."""
+    found = event_of(reading(status=status, completed_at=None))
+    assert is_dead(reading(status=status))
+    assert isinstance(found, Declined | Voided | Expired)

@@ -1,13 +1,26 @@
 """There is one way to an order: nothing in the house but the rules' own authorities can say yes (decision 1, I1)."""
 
 import ast
+import inspect
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import rules.order
+from rules.order import Frozen
 
 HOUSE = Path(rules.order.__file__).parents[1]
 ROOMS = ("rules", "vendors", "tasks", "flows", "deployments")
+AUTHORITIES = {
+    "SignedAgreement": "test_signed_agreement.py",
+    "WrittenConfirmation": "test_written_confirmation.py",
+    "SignedEnd": "test_signed_end.py",
+    "UnsignedAtCutoff": "test_endings.py",
+    "AgreementDead": "test_endings.py",
+    "Superseded": "test_endings.py",
+    "EndRequest": "test_endings.py",
+}
+"""Everything that can say yes to a write, and where it is tried to be got round."""
 
 
 def _trees() -> Iterator[tuple[str, ast.Module]]:
@@ -17,7 +30,7 @@ def _trees() -> Iterator[tuple[str, ast.Module]]:
 
 
 def test_only_the_rules_define_what_covers_a_write() -> None:
-    """No flow, task or client brings an authority of its own: `assert_covers` stands in rules/authority.py alone."""
+    """No flow, task or client brings an authority of its own, nor one that inherits from the rules'."""
     defined = {
         name
         for name, tree in _trees()
@@ -25,7 +38,39 @@ def test_only_the_rules_define_what_covers_a_write() -> None:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         and node.name in ("assert_covers", "assert_covers_end")
     }
-    assert defined == {"rules/authority.py"}
+    assert defined == {"rules/authority.py", "rules/written.py", "rules/endings.py"}
+    heirs = {
+        name
+        for name, tree in _trees()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef) and not name.startswith("rules/")
+        for base in node.bases
+        if ast.unparse(base).rpartition(".")[2] in AUTHORITIES or ast.unparse(base).endswith(("_Ending", "_Unsigned"))
+    }
+    assert heirs == set()
+
+
+def test_every_authority_is_known_here() -> None:
+    """A new one has to come by, and to bring the test that smuggles it past its own check."""
+    authorities = {
+        kind.__name__
+        for file in sorted((HOUSE / "rules").glob("*.py"))
+        for kind in vars(import_module(f"rules.{file.stem}")).values()
+        if inspect.isclass(kind) and issubclass(kind, Frozen) and not kind.__name__.startswith("_")
+        if hasattr(kind, "assert_covers") or hasattr(kind, "assert_covers_end")
+    }
+    assert authorities == set(AUTHORITIES)
+    for kind, tests in AUTHORITIES.items():
+        text = (Path(__file__).parent / tests).read_text(encoding="utf-8")
+        assert kind in text
+        assert "def test_smuggled_past_its_own_check_it_" in text
+
+
+def test_no_authority_allows_both_an_order_and_an_end() -> None:
+    """One evidence, one kind of write: the wrong one is an error before anything is sent."""
+    for file in sorted((HOUSE / "rules").glob("*.py")):
+        for kind in vars(import_module(f"rules.{file.stem}")).values():
+            assert not (hasattr(kind, "assert_covers") and hasattr(kind, "assert_covers_end"))
 
 
 def test_nobody_skips_the_checks_of_a_model() -> None:

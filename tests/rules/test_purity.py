@@ -10,7 +10,18 @@ import rules
 import rules.order
 
 FILES = sorted(Path(rules.order.__file__).parent.glob("*.py"))
-ALLOWED = {"__future__", "calendar", "collections", "datetime", "decimal", "difflib", "enum", "functools", "re"} | {
+ALLOWED = {
+    "__future__",
+    "calendar",
+    "collections",
+    "datetime",
+    "decimal",
+    "difflib",
+    "enum",
+    "functools",
+    "hashlib",
+} | {
+    "re",
     "typing",
     "zoneinfo",
     "dateutil",

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from rules.authority import NotCovered, SignedEnd
+from rules.authority import NotCovered
 from rules.calendar import Calendar
+from rules.endings import SignedEnd
 from tests.rules.examples import ROWS, agreement, reading, terms
 from tests.rules.strategies import calendars, moments_between
 
@@ -108,3 +109,19 @@ def test_a_moment_without_a_zone_is_refused() -> None:
         signed_end(commitment_end=naive)
     with pytest.raises(NotCovered):
         signed_end().assert_covers_end("s-1", naive)
+
+
+def test_smuggled_past_its_own_check_it_ends_nothing() -> None:
+    """A copy that skipped pydantic's check, whatever was put into it, is looked at again before a yes."""
+    for smuggled in (
+        {"agreement": agreement()},
+        {"agreement": agreement(WITH_END).model_copy(update={"reading": reading(WITH_END, status="sent")})},
+        {"term_end": date(2027, 4, 30)},
+        {"product_id": "p-visio-2"},
+        {"commitment_end": datetime(2027, 3, 14, tzinfo=UTC), "term_end": date(2027, 3, 14)},
+    ):
+        copied = signed_end().model_copy(update=smuggled)
+        bare = SignedEnd.model_construct(**{**dict(signed_end()), **smuggled})
+        for one in (copied, bare):
+            with pytest.raises(NotCovered, match="Nothing was booked"):
+                one.assert_covers_end("s-1", one.commitment_end)

@@ -24,6 +24,7 @@ SAM = SEED.member("sam").resource_id
 IVY = SEED.member("ivy").resource_id
 TECHNICIAN, SENIOR = 29683436, 29683437
 CONTOSO_TICKET = SEED.customer("contoso").tickets[0].ticket_id
+NUMBER = SEED.customer("contoso").tickets[0].number
 
 
 @pytest.fixture(scope="module")
@@ -207,6 +208,67 @@ def test_a_contacts_own_note_differs_from_one_written_in_his_name(api: httpx.Cli
     assert {note["createdByContactID"] for note in notes} == {1751}
 
 
+def test_a_note_of_our_own_people_names_them_and_no_contact(api: httpx.Client, server: StandIns) -> None:
+    """Written in the service desk, not through the API; internal unless told."""
+    note = {"ticketNumber": NUMBER, "resource": "Tom@northgate.example", "title": "c", "description": "She confirms"}
+    server.control("POST", "autotask/notes", note)
+    (kept,) = query(api, "TicketNotes", {"op": "eq", "field": "ticketID", "value": CONTOSO_TICKET})
+    assert (kept["creatorResourceID"], kept["createdByContactID"], kept["publish"]) == (TOM, None, 2)
+    assert kept["impersonatorCreatorResourceID"] is None
+
+
+def test_a_file_says_whether_ours_or_the_customer_attached_it(api: httpx.Client, server: StandIns) -> None:
+    """On the ticket and on a note; a message is built, taken from the mailbox, or given as it is."""
+    eml = {
+        "from": "Ada Byte <ada@contoso.example>",
+        "subject": "Visio",
+        "text": "I confirm",
+        "date": "2026-11-20T10:00:00+00:00",
+        "message_id": "<1@contoso.example>",
+        "headers": {"Auto-Submitted": "no"},
+    }
+    ours = {"ticketNumber": NUMBER, "resource": "tom@northgate.example"}
+    server.control("POST", "autotask/attachments", ours | {"eml": eml, "title": "Ada's mail"})
+    server.control("POST", "mails", {"from": "ada@contoso.example", "subject": "Yes", "text": "I do"})
+    mail = server.control("GET", "mails")["mails"][-1]
+    theirs = {"ticketNumber": NUMBER, "email": "ada@contoso.example"}
+    server.control("POST", "autotask/attachments", theirs | {"mail": mail["internet_message_id"], "fileName": "a.eml"})
+    path = f"Tickets/{CONTOSO_TICKET}/Attachments"
+    first, second = api.get(path).json()["items"]
+    who = [(one["attachedByResourceID"], one["attachedByContactID"]) for one in (first, second)]
+    assert who == [(TOM, None), (None, 1751)]
+    sources = [base64.b64decode(api.get(f"{path}/{one['id']}").json()["item"]["data"]) for one in (first, second)]
+    assert b"Message-ID: <1@contoso.example>" in sources[0] and b"I confirm" in sources[0]
+    assert sources[1].startswith(b"Received: from mail.contoso.example by ") and b"I do" in sources[1]
+
+    noted = server.control("POST", "autotask/notes", theirs | {"title": "n", "description": "see file"})["itemId"]
+    server.control("POST", "autotask/attachments", theirs | {"noteId": noted, "data": "YQ==", "fileName": "a.txt"})
+    (on_note,) = api.get(f"TicketNotes/{noted}/Attachments").json()["items"]
+    assert (on_note["ticketNoteID"], on_note["ticketID"]) == (noted, CONTOSO_TICKET)
+    assert len(api.get(path).json()["items"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("wrong", "status"),
+    [
+        ({"data": "YQ==", "eml": {"from": "a@b.example"}}, 400),
+        ({}, 400),
+        ({"eml": {"subject": "x"}}, 400),
+        ({"data": "%"}, 400),
+        ({"mail": "none"}, 400),
+        ({"data": "YQ==", "fileName": "a.exe"}, 400),
+        ({"data": "YQ==", "noteId": 1}, 404),
+        ({"data": "YQ==", "email": "ada@contoso.example"}, 400),
+        ({"data": "YQ==", "colour": "red"}, 400),
+    ],
+)
+def test_a_file_that_nobody_could_attach_is_refused(server: StandIns, wrong: dict[str, Any], status: int) -> None:
+    """Saying why; nothing is kept."""
+    body = {"ticketNumber": NUMBER, "resource": "tom@northgate.example", **wrong}
+    answer = httpx.post(f"{server.base_url}/_sandbox/autotask/attachments", json=body, timeout=30)
+    assert answer.status_code == status and answer.json()["error"]
+
+
 def test_a_second_resource_is_added_once_and_only_as_a_valid_pair(api: httpx.Client) -> None:
     """A repeat is an error that the client must check and accept."""
     path, sam = f"Tickets/{CONTOSO_TICKET}/SecondaryResources", {"resourceID": SAM, "roleID": SENIOR}
@@ -238,6 +300,10 @@ def test_an_attachment_keeps_its_bytes_and_lists_without_them(api: httpx.Client,
     assert base64.b64decode(api.get(f"{path}/{key}").json()["item"]["data"]) == content
     (effect,) = server.effects("autotask", "attachment added")
     assert "data" not in effect
+    assert api.get(f"TicketAttachments/{key}").json()["item"]["data"] is None
+    server.control("POST", "settings", {"autotask.attachment_content": "root"})
+    assert api.get(f"{path}/{key}").json()["item"]["data"] is None
+    assert base64.b64decode(api.get(f"TicketAttachments/{key}").json()["item"]["data"]) == content
 
 
 @pytest.mark.parametrize(

@@ -131,9 +131,32 @@ def test_mails_are_rendered_and_can_be_answered(sandbox: Served) -> None:
     assert "&lt;b&gt;there&lt;/b&gt;" in page and 'sandbox="allow-same-origin allow-popups"' in page
     press(sandbox, "/mail", "reply", **{"from": "ada@contoso.example", "text": "One more thing"})
     first, second = sandbox.control("mails", method="GET")["mails"]
-    assert second["subject"] == "Re: Visio" and second["conversation_id"] == first["conversation_id"]
+    assert second["subject"] == "RE: Visio" and second["conversation_id"] == first["conversation_id"]
     assert "Visio" in sandbox.http.get("/mail", params={"person": "ada@contoso.example"}).text
     assert sandbox.http.get("/attachments/mails/none").status_code == 404
+
+
+def test_a_mail_that_offers_a_sentence_is_answered_with_it_by_one_click(sandbox: Served) -> None:
+    """The button shows the sentence; the answer is exactly that, from the mail's recipient."""
+    offer = "<p>Terms.</p><p data-sentence>I confirm CS-1: 3 × <b>Visio</b>\n Plan 1</p><p>Kind regards</p>"
+    sandbox.control("mails", {"from": "ada@contoso.example", "subject": "Terms", "html": offer})
+    assert "Answer “I confirm CS-1: 3 × Visio Plan 1”" in html.unescape(sandbox.http.get("/mail").text)
+    press(sandbox, "/mail", "reply-sentence")
+    answer = sandbox.control("mails", method="GET")["mails"][-1]
+    assert (answer["from"], answer["subject"]) == ("ada@contoso.example", "RE: Terms")
+    assert answer["html"].count("I confirm CS-1") == 2, "its own words, and what it quotes"
+    press(sandbox, f"/mail?message={answer['id']}", "reply-automatic")
+    assert sandbox.control("mails", method="GET")["mails"][-1]["subject"].startswith("Automatic reply: ")
+
+
+def test_our_own_people_write_notes_and_attach_messages(sandbox: Served) -> None:
+    """The page tells theirs from the customer's."""
+    place = "/tickets?ticket=T20261118.0012"
+    press(sandbox, place, "our-note", resource="tom@northgate.example", title="Called", description="Wants three")
+    eml = {"from": "ada@contoso.example", "subject": "Visio", "text": "I confirm"}
+    press(sandbox, place, "attach", resource="tom@northgate.example", eml=eml)
+    page = sandbox.http.get(place).text
+    assert "Tom Reyes" in page and "(customer)" not in page and "message.eml" in page
 
 
 def test_the_clock_and_faults_have_buttons(sandbox: Served) -> None:
@@ -143,7 +166,9 @@ def test_the_clock_and_faults_have_buttons(sandbox: Served) -> None:
     assert sandbox.control("faults", method="GET")["faults"] == []
     press(sandbox, "/levers", "clock")
     assert sandbox.control("clock", method="GET")["offset_seconds"] > 3500
-    for action in ("connect", "provisioning", "order-fault"):
+    press(sandbox, "/levers", "clock-local", local="2030-01-15T23:59")
+    assert sandbox.control("clock", method="GET")["local"].startswith("2030-01-15T23:59")
+    for action in ("connect", "provisioning", "booked-end", "order-fault"):
         more = {"kind": "429"} if action == "order-fault" else {}
         press(sandbox, "/levers", action, **more)
     press(sandbox, "/levers", "reset")

@@ -10,11 +10,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
 
 from sandbox.clock import Clock, Timers
+from sandbox.mail_sentence import offered_sentence
 from sandbox.store import Store
 from tests.sandbox.conftest import Served
 
@@ -287,6 +290,94 @@ def test_a_mail_by_hand_can_join_a_conversation_and_be_filed(sandbox: Served) ->
     assert sandbox.control("mails", method="GET")["mails"][-1]["folder"] == "ALLGGIT/Contoso Ltd"
     nowhere = sandbox.http.post(f"/_sandbox/mails/{second['id']}/move", json={"folder": "Nowhere"})
     assert nowhere.status_code == 400
+
+
+def answer(sandbox: Served, mail: str, **told: object) -> dict[str, Any]:
+    """Somebody answers a mail; the newest copy as the control shows it."""
+    sandbox.control(f"mails/{quote(mail, safe='')}/answer", told)
+    return dict(sandbox.control("mails", method="GET")["mails"][-1])
+
+
+def test_a_mail_is_answered_by_whoever_got_it_or_by_anybody(sandbox: Served) -> None:
+    """Named by its id or its Internet message id; in its conversation, quoting it."""
+    told = {"from": "ada@contoso.example", "subject": "Terms", "body": "The terms", "to": "licences@northgate.example"}
+    sandbox.control("mails", told)
+    (first,) = sandbox.control("mails", method="GET")["mails"]
+    reply = answer(sandbox, first["id"], text="Three, please")
+    assert (reply["from"], reply["from_name"], reply["subject"]) == ("ada@contoso.example", "Ada Byte", "RE: Terms")
+    assert reply["conversation_id"] == first["conversation_id"] and "The terms" in reply["html"]
+    stranger = answer(sandbox, first["internet_message_id"], **{"from": "eve@elsewhere.example"}, html="<p>No</p>")
+    assert stranger["from"] == "eve@elsewhere.example" and stranger["html"].startswith("<p>No</p><div>On ")
+    other = answer(sandbox, first["id"], text="Three", new_conversation=True, quoted=False)
+    assert other["conversation_id"] != first["conversation_id"] and "The terms" not in other["html"]
+
+
+def test_an_answer_can_come_late_twice_and_by_itself(sandbox: Served) -> None:
+    """The doubled mail is the same mail; the automatic one says so in its headers and quotes nothing."""
+    sandbox.control("mails", {"from": "ada@contoso.example", "subject": "Terms", "body": "The terms"})
+    (first,) = sandbox.control("mails", method="GET")["mails"]
+    sandbox.control(f"mails/{first['id']}/answer", {"text": "Yes", "delay": 3600, "times": 2})
+    assert len(sandbox.control("mails", method="GET")["mails"]) == 1
+    sandbox.control("clock", {"advance_seconds": 3601})
+    _, one, two = sandbox.control("mails", method="GET")["mails"]
+    assert one["id"] != two["id"] and one["internet_message_id"] == two["internet_message_id"]
+    away = answer(sandbox, first["id"], automatic=True)
+    assert away["subject"] == "Automatic reply: Terms" and "The terms" not in away["html"]
+    kept = sandbox.control(f"records/graph.messages/{away['id']}", method="GET")
+    assert {"name": "Auto-Submitted", "value": "auto-replied"} in kept["internetMessageHeaders"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"sentence": True}, "data-sentence"),
+        ({"colour": "red"}, "colour"),
+        (["text"], "object"),
+    ],
+)
+def test_an_answer_that_makes_no_sense_is_refused(sandbox: Served, wrong: object, says: str) -> None:
+    """Saying why; and so is one to a mail that isn't there."""
+    sandbox.control("mails", {"from": "ada@contoso.example", "subject": "Terms"})
+    (first,) = sandbox.control("mails", method="GET")["mails"]
+    refused = sandbox.http.post(f"/_sandbox/mails/{first['id']}/answer", json=wrong)
+    assert refused.status_code == 400 and says in refused.json()["error"]
+    assert sandbox.http.post("/_sandbox/mails/none/answer", json={"text": "x"}).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("mail", "sentence"),
+    [
+        ('<p data-sentence="I confirm CS-1: 1 × A">Copy this</p>', "I confirm CS-1: 1 × A"),
+        (
+            "<p data-sentence>I confirm CS-1:<br> 1&nbsp;&times; <b>A</b> &amp; B</p><p>x</p>",
+            "I confirm CS-1: 1 × A & B",
+        ),
+        ("<div data-sentence><p>one</p></div><p data-sentence>two</p>", "one"),
+        ("<p>I confirm CS-1: 1 × A</p>", None),
+        ("<p data-sentence> </p>", None),
+    ],
+)
+def test_the_offered_sentence_is_the_element_that_is_marked(mail: str, sentence: str | None) -> None:
+    """By its attribute, else by its words; nothing is guessed from the text."""
+    assert offered_sentence(mail) == sentence
+
+
+@pytest.mark.parametrize("vendor", ["docusign", "pax8", "autotask", "itglue", "graph"])
+@pytest.mark.parametrize("status", [408, 422])
+def test_a_refusal_or_a_timeout_can_be_ordered_from_any_vendor(sandbox: Served, vendor: str, status: int) -> None:
+    """In its own shape; nothing was done."""
+    sandbox.control("faults", {"vendor": vendor, "kind": str(status)})
+    answer = sandbox.http.delete(f"/{vendor}/anything")
+    assert answer.status_code == status and answer.json()
+    assert sandbox.effects() == []
+
+
+def test_the_clock_takes_the_msps_own_time(sandbox: Served) -> None:
+    """Either side of a change to summer time; with an offset it isn't the MSP's own time."""
+    for local, utc in (("2027-03-12T23:59", "2027-03-13T04:59"), ("2027-03-15T23:59", "2027-03-16T03:59")):
+        told = sandbox.control("clock", {"local": local})
+        assert told["now"].startswith(utc) and told["local"].startswith(local)
+    assert sandbox.http.post("/_sandbox/clock", json={"local": "2027-03-12T23:59Z"}).status_code == 400
 
 
 def test_a_timer_that_fails_does_not_stop_the_sandboxes_time(sandbox: Served) -> None:

@@ -286,6 +286,45 @@ def test_a_signer_out_of_turn_cannot_sign(sandbox: Served) -> None:
     assert sandbox.effects("envelope signed") == []
 
 
+def test_the_customer_signs_at_a_moment_and_we_countersign_later(sandbox: Served) -> None:
+    """At that moment of the sandbox's time and not before; until ours signs too it isn't complete."""
+    key = created(sandbox, sandbox.docusign(), status="sent")
+    at = datetime.now(UTC).replace(microsecond=0) + timedelta(days=3)
+    told = sandbox.control(f"envelopes/{key}/sign", {"by": "customer", "at": at.isoformat()})
+    assert told["status"] == "sent" and sandbox.effects("envelope signed") == []
+    sandbox.control("clock", {"now": (at - timedelta(minutes=1)).isoformat()})
+    assert sandbox.effects("envelope signed") == []
+    sandbox.control("clock", {"now": (at + timedelta(hours=1)).isoformat()})
+    kept = sandbox.control(f"records/docusign.envelopes/{key}", method="GET")
+    customer, ours = sorted(kept["signers"], key=lambda s: int(s["routingOrder"]))
+    assert customer["signedDateTime"].startswith(at.strftime("%Y-%m-%dT%H:%M:%S.000000"))
+    assert (kept["status"], ours["status"]) == ("sent", "sent")
+    assert sandbox.control(f"envelopes/{key}/sign", {"by": "msp"})["status"] == "completed"
+
+
+def test_what_comes_too_late_does_not_happen_and_is_noted(sandbox: Served) -> None:
+    """Whichever was first holds: a signature after the void, a void after the signature."""
+    first, second = (created(sandbox, sandbox.docusign(), status="sent") for _ in range(2))
+    at = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    sandbox.control(f"envelopes/{first}/sign", {"at": at})
+    sandbox.control(f"envelopes/{second}/void", {"at": at, "reason": "Too slow"})
+    sandbox.control(f"envelopes/{first}/void")
+    sandbox.control(f"envelopes/{second}/sign")
+    sandbox.control("clock", {"advance_days": 2})
+    late = {e["envelope"]: e["act"] for e in sandbox.effects("came too late")}
+    assert late == {first: "sign", second: "void"}
+    for key, status in ((first, "voided"), (second, "completed")):
+        assert sandbox.control(f"records/docusign.envelopes/{key}", method="GET")["status"] == status
+
+
+@pytest.mark.parametrize("at", ["2020-01-01T00:00:00+00:00", "2099-01-01T00:00:00", "tomorrow", None])
+def test_a_moment_that_is_none_to_come_is_refused(sandbox: Served, at: str | None) -> None:
+    """Past, naive or no moment at all."""
+    key = created(sandbox, sandbox.docusign(), status="sent")
+    answer = sandbox.http.post(f"/_sandbox/envelopes/{key}/sign", json={"at": at})
+    assert answer.status_code == 400 and answer.json()["error"]
+
+
 def test_only_what_is_in_process_can_be_voided(sandbox: Served) -> None:
     """A finished envelope answers 400 with DocuSign's own code, a draft too; a reason is needed."""
     api = sandbox.docusign()

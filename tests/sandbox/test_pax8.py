@@ -348,11 +348,15 @@ def test_a_booked_end_ends_the_subscription_instead_of_renewing_it(shop: Shop) -
 
 
 def test_an_unended_subscription_stays_in_the_draft_invoice(shop: Shop) -> None:
-    """Next month's draft items list what will be billed, with our cost."""
+    """Next month's draft items, which is what comes unless asked, list what will be billed, with our cost."""
     bought = shop.buy()
     drafts = shop.content("/invoices/draftItems", monthOffset=1, companyId=bought["companyId"])
+    assert drafts == shop.content("/invoices/draftItems", companyId=bought["companyId"])
     (item,) = [i for i in drafts if i["subscriptionId"] == bought["id"]]
-    assert item["quantity"] == 3 and item["total"] == pytest.approx(3 * bought["partnerCost"])
+    assert item["quantity"] == 3 and item["costTotal"] == pytest.approx(3 * bought["partnerCost"])
+    assert item["total"] == pytest.approx(3 * bought["price"])
+    assert shop.api.get("/invoices/draftItems", params={"monthOffset": 2}).status_code == 422
+    assert shop.api.get("/invoices/draftItems", params={"companyId": "nobody"}).status_code == 404
 
 
 @pytest.mark.parametrize(

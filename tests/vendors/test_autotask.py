@@ -162,6 +162,75 @@ async def test_notes_and_files_are_found_again_on_their_ticket(autotask: Autotas
     )
 
 
+@pytest.mark.parametrize("place", ["child", "root"])
+async def test_a_files_bytes_come_back_as_they_were_attached(
+    autotask: Autotask, contoso: Company, key: str, sandbox: SandboxAddress, place: str
+) -> None:
+    """Below the ticket or at the root, wherever Autotask keeps them; and who attached it, and when."""
+    sandbox.control("POST", "settings", {"autotask.attachment_content": place})
+    try:
+        ticket_id = await new_ticket(autotask, contoso, key)
+        other = await new_ticket(autotask, contoso, f"{key}-2")
+        content = bytes(range(256)) * 20
+        file_id = await autotask.attach(ticket_id, "Mail", "mail.eml", content, "All Autotask Users")
+        assert await autotask.attachment_content(ticket_id, file_id) == content
+        with pytest.raises(NotFound):
+            await autotask.attachment_content(other, file_id)
+        with pytest.raises(NotFound):
+            await autotask.attachment_content(ticket_id, 1)
+    finally:
+        sandbox.control("POST", "settings", {"autotask.attachment_content": "child"})
+
+
+async def test_notes_and_files_say_who_made_them_and_when(
+    autotask: Autotask, contoso: Company, key: str, sandbox: SandboxAddress
+) -> None:
+    """The customer's contact in the portal, one of ours in the service desk, or this integration (B3)."""
+    ticket = await autotask.ticket(await new_ticket(autotask, contoso, key))
+    ada = await autotask.contact_by_email(contoso.id, "ada@contoso.example")
+    tom = await autotask.resource_by_email("tom@northgate.example")
+    assert ada is not None and tom is not None
+    for who in ({"email": ada.email}, {"resource": tom.email}):
+        on_ticket = {"ticketNumber": ticket.number, **who}
+        sandbox.control("POST", "autotask/notes", on_ticket | {"title": "Yes", "description": "I confirm"})
+        eml = {"from": ada.email, "subject": "Yes", "text": "I confirm"}
+        sandbox.control("POST", "autotask/attachments", on_ticket | {"eml": eml})
+    await autotask.add_note(ticket.id, "Ours", "Text", "Task Notes", "Internal Project Team")
+    await autotask.attach(ticket.id, "Ours", "a.pdf", b"%PDF", "All Autotask Users")
+
+    notes, files = await autotask.notes(ticket.id), await autotask.attachments(ticket.id)
+    for made in (notes, files):
+        assert [one.created_by_contact_id for one in made] == [ada.id, None, None]
+        assert [one.creator_resource_id for one in made][:2] == [None, tom.id]
+        assert made[2].creator_resource_id not in (None, tom.id)
+        assert {one.impersonator_resource_id for one in made} == {None}
+    assert all(one.created_at and one.last_activity_at == one.created_at for one in notes)
+    assert all(one.attached_at and one.attached_at.tzinfo for one in files)
+    assert b"I confirm" in await autotask.attachment_content(ticket.id, files[0].id)
+
+
+async def test_a_notes_own_files_are_read_by_the_note(
+    autotask: Autotask, contoso: Company, key: str, sandbox: SandboxAddress
+) -> None:
+    """They are none of the ticket's, and of no other note."""
+    ticket = await autotask.ticket(await new_ticket(autotask, contoso, key))
+    by_ada = {"ticketNumber": ticket.number, "email": "ada@contoso.example"}
+    sandbox.control("POST", "autotask/notes", by_ada | {"title": "See file", "description": "-"})
+    sandbox.control("POST", "autotask/notes", by_ada | {"title": "Another", "description": "-"})
+    first, second = await autotask.notes(ticket.id)
+    sandbox.control("POST", "autotask/attachments", by_ada | {"noteId": first.id, "data": "WWVz", "fileName": "a.txt"})
+    (file,) = await autotask.note_attachments(first.id)
+    assert (file.note_id, file.file_name, file.created_by_contact_id) == (
+        first.id,
+        "a.txt",
+        first.created_by_contact_id,
+    )
+    assert await autotask.note_attachments(second.id) == await autotask.attachments(ticket.id) == []
+    assert await autotask.note_attachment_content(first.id, file.id) == b"Yes"
+    with pytest.raises(NotFound):
+        await autotask.note_attachment_content(second.id, file.id)
+
+
 async def test_inactive_and_missing_labels_are_refused_by_name(autotask: Autotask, contoso: Company, key: str) -> None:
     """A configured label that the tenant has no longer must not become somebody's guess."""
     assert "Old Help Desk" not in await autotask.picklist("Tickets", "queueID")

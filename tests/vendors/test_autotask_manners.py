@@ -321,6 +321,40 @@ async def test_children_are_written_through_the_ticket() -> None:
         assert note.path == "/ATServicesRest/V1.0/Tickets/5/Notes"
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"item": {"id": 9, "data": "WWVz"}},
+        {"items": {"id": 9, "parentID": 7, "data": "WWVz"}},
+        {"items": [{"id": 9, "ticketID": 7, "data": "WWVz"}], "pageDetails": {"nextPageUrl": None}},
+    ],
+)
+async def test_a_files_content_is_understood_however_it_comes(answer: Mapping[str, Any]) -> None:
+    """No official text shows the answer; these are the shapes that integrators tell of."""
+    async with served(with_zone(lambda asked, vendor: answer)) as vendor, client(vendor) as autotask:
+        assert await autotask.attachment_content(7, 9) == b"Yes"
+        assert [one.path for one in vendor.asked][1:] == ["/ATServicesRest/V1.0/Tickets/7/Attachments/9"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "fault"),
+    [
+        ({"item": None}, NotFound),
+        ({"items": []}, NotFound),
+        ({"item": {"id": 9, "parentID": 8, "data": "WWVz"}}, NotFound),
+        ({"item": {"id": 9, "parentID": 7, "data": None}}, Unavailable),
+        ({"item": {"id": 9, "parentID": 7, "data": "not base64"}}, Unavailable),
+    ],
+)
+async def test_a_file_that_cannot_be_read_is_never_an_empty_one(
+    answer: Mapping[str, Any], fault: type[VendorError]
+) -> None:
+    """Another ticket's file isn't there; one without content, at neither address, is unreadable."""
+    async with served(with_zone(lambda asked, vendor: answer)) as vendor, client(vendor) as autotask:
+        with pytest.raises(fault):
+            await autotask.attachment_content(7, 9)
+
+
 async def test_a_second_resource_that_is_there_already_counts_as_done() -> None:
     """The error is verified before it is accepted; another refusal stays one."""
 

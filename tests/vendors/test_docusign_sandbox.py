@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from tests.vendors.conftest import SandboxAddress
 from vendors.docusign import DocuSign, DocuSignBlock, EnvelopeDraft, RoleAssignment
 from vendors.docusign_connect import BadSignature, parse, verify
-from vendors.http import NotFound, RateLimited, Refused, RetryPolicy, Unauthorised, UnclearOutcome
+from vendors.http import NotFound, RateLimited, Refused, RetryPolicy, Unauthorised, Unavailable, UnclearOutcome
 
 SIGNERS = {"customer": "ada@contoso.example", "msp": "kim@northgate.example"}
 
@@ -267,6 +267,73 @@ async def test_looking_too_often_at_one_envelope_is_rate_limited(
                 await impatient.envelope(envelope_id)
     assert raised.value.status == 400
     assert raised.value.retry_after == 30.0
+
+
+async def test_the_list_is_a_second_way_when_the_single_read_fails(
+    sandbox: SandboxAddress, docusign: DocuSign, draft: EnvelopeDraft
+) -> None:
+    """One envelope's own address fails; by ids or by our reference it and its signers are read all the same."""
+    first = await docusign.create_draft(draft)
+    second = await docusign.create_draft(draft.model_copy(update={"transaction_id": str(uuid4())}))
+    for envelope_id in (first, second):
+        await docusign.send(envelope_id)
+    sandbox.control("POST", f"envelopes/{first}/sign", {"by": "customer"})
+    fault = {"vendor": "docusign", "method": "GET", "path": f"/envelopes/{first}", "kind": "500-before", "times": 99}
+    sandbox.control("POST", "faults", fault)
+    with pytest.raises(Unavailable):
+        await docusign.envelope(first)
+    assert (await docusign.envelope(second)).status == "sent"
+
+    unknown = str(uuid4())
+    place = sandbox.place()
+    listed = {one.envelope_id: one for one in await docusign.envelopes([first, unknown, second, first])}
+    assert set(listed) == {first, second} and len(sandbox.ledger("docusign", place)) == 1
+    statuses = {signer.email: signer.status for signer in listed[first].signers}
+    assert (listed[first].status, statuses[SIGNERS["customer"]], statuses[SIGNERS["msp"]]) == (
+        "sent",
+        "completed",
+        "sent",
+    )
+    assert listed[second] == await docusign.envelope(second)
+    reference, since = draft.custom_fields["countersign_ref"], datetime.now(UTC) - timedelta(days=1)
+    found = await docusign.envelopes_by_custom_field("countersign_ref", reference, since)
+    assert {one.envelope_id: one for one in found} == listed
+    assert await docusign.envelopes_by_custom_field("countersign_ref", f"{reference}x", since) == []
+    assert await docusign.envelopes([]) == []
+
+
+async def test_many_envelopes_are_listed_a_few_at_a_time(
+    sandbox: SandboxAddress, docusign: DocuSign, draft: EnvelopeDraft
+) -> None:
+    """Their ids stand in the address, which must not grow without end; what is no id reaches no address."""
+    envelope_id = await docusign.create_draft(draft)
+    await docusign.templates()
+    place = sandbox.place()
+    listed = await docusign.envelopes([*(str(uuid4()) for _ in range(120)), envelope_id])
+    assert [one.envelope_id for one in listed] == [envelope_id]
+    assert len(sandbox.ledger("docusign", place)) == 3
+    with pytest.raises(NotFound):
+        await docusign.envelopes(["a,b"])
+
+
+async def test_a_customers_signature_alone_completes_nothing(
+    sandbox: SandboxAddress, docusign: DocuSign, draft: EnvelopeDraft
+) -> None:
+    """Signed at a moment of the sandbox's clock; ours outstanding, then countersigned."""
+    envelope_id = await docusign.create_draft(draft)
+    await docusign.send(envelope_id)
+    now = datetime.fromisoformat(sandbox.control("GET", "clock")["now"])
+    sandbox.control("POST", f"envelopes/{envelope_id}/sign", {"by": "customer", "at": str(now + timedelta(seconds=2))})
+    assert {signer.status for signer in (await docusign.envelope(envelope_id)).signers} == {"sent", "created"}
+    sandbox.control("POST", "clock", {"advance_seconds": 60})
+    try:
+        read = await docusign.envelope(envelope_id)
+        customer = next(signer for signer in read.signers if signer.email == SIGNERS["customer"])
+        assert (read.status, customer.status, customer.signed_at) == ("sent", "completed", now + timedelta(seconds=2))
+        sandbox.control("POST", f"envelopes/{envelope_id}/sign", {"by": "msp"})
+        assert (await docusign.envelope(envelope_id)).status == "completed"
+    finally:
+        sandbox.control("POST", "clock", {"to": "real"})
 
 
 async def test_a_template_shows_what_the_draft_needs(docusign: DocuSign, draft: EnvelopeDraft) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
 
 import pytest
 from pydantic import SecretStr
@@ -15,6 +16,7 @@ from vendors.graph import (
     GraphPartner,
     GraphPartnerBlock,
     MailAttachment,
+    MailRef,
     OutgoingMail,
 )
 from vendors.http import NotFound, Unauthorised, UnclearOutcome
@@ -182,6 +184,154 @@ async def test_a_delta_brings_only_what_is_new(mail: GraphMail, key: str, sandbo
     assert (await mail.message(message.id)).is_automatic
     with pytest.raises(NotFound):
         await mail.delta(inbox, link.replace("token=", "token=forgotten"))
+
+
+async def sent_terms(mail: GraphMail, key: str) -> MailRef:
+    """A mail with terms, out to Ada."""
+    html = f"<p>The terms.</p><p data-sentence>I confirm {key}: 3 × Visio Plan 1</p>"
+    draft = await mail.create_draft(outgoing(key, html=html))
+    await mail.send(draft.id)
+    return draft
+
+
+def answered(sandbox: SandboxAddress, key: str, **told: object) -> str:
+    """Somebody answers the mail that carries this key; the id of the answer."""
+    return str(sandbox.control("POST", f"mails/{quote(key, safe='')}/answer", told)["id"])
+
+
+async def test_a_conversation_is_read_by_itself(mail: GraphMail, key: str, sandbox: SandboxAddress) -> None:
+    """Our mail and the answers to it, latest first, whatever folder they lie in; narrowed down further if asked."""
+    terms = await sent_terms(mail, key)
+    before = datetime.now(UTC) - timedelta(minutes=5)
+    reply = answered(sandbox, key, text="I do")
+    stranger = answered(sandbox, key, **{"from": "eve@elsewhere.example"}, text="I do")
+    answered(sandbox, key, text="I do", new_conversation=True)
+    place = sandbox.place()
+    found = await mail.messages(conversation_id=terms.conversation_id)
+    assert {one.id for one in found} == {terms.id, reply, stranger}
+    assert [one.received_at for one in found] == sorted((one.received_at for one in found), reverse=True)
+    assert len(sandbox.ledger("graph", place)) == 1
+    narrow = await mail.messages(
+        await mail.folder("inbox"), "ADA@contoso.example", before, key, conversation_id=terms.conversation_id
+    )
+    assert [one.id for one in narrow] == [reply]
+    assert await mail.messages(conversation_id=terms.conversation_id, subject_contains="nothing like it") == []
+    assert len(await mail.messages(conversation_id=terms.conversation_id, limit=1)) == 1
+    assert await mail.messages(conversation_id="O'Neill") == []
+
+
+@pytest.mark.parametrize("html", [False, True, "<p>I&nbsp;confirm <b>it</b></p>"])
+async def test_an_answers_own_words_are_told_from_what_it_quotes(
+    mail: GraphMail, key: str, sandbox: SandboxAddress, html: bool | str
+) -> None:
+    """As text and as HTML; the sentence stands in the quotation as well, and isn't its own there."""
+    terms = await sent_terms(mail, key)
+    reply = await mail.message(answered(sandbox, key, html=html, text="No.\nThat is too dear."))
+    assert reply.conversation_id == terms.conversation_id
+    assert reply.unique_text is not None and reply.body is not None
+    assert f"I confirm {key}" not in reply.unique_text
+    assert f"I confirm {key}: 3 × Visio Plan 1" in reply.body.content
+    first = "I\xa0confirm it" if isinstance(html, str) else "No."
+    assert reply.unique_text.splitlines()[0] == first
+
+
+async def test_the_offered_sentence_is_the_answers_first_line(
+    mail: GraphMail, key: str, sandbox: SandboxAddress
+) -> None:
+    """By the lever that copies it, alone or before other words."""
+    await sent_terms(mail, key)
+    alone = await mail.message(answered(sandbox, key, sentence=True))
+    more = await mail.message(answered(sandbox, key, sentence=True, text="Thank you!", html=True))
+    for reply in (alone, more):
+        assert reply.unique_text is not None
+        assert reply.unique_text.splitlines()[0] == f"I confirm {key}: 3 × Visio Plan 1"
+
+
+async def test_an_answer_outside_the_conversation_owns_what_it_quotes(
+    mail: GraphMail, key: str, sandbox: SandboxAddress
+) -> None:
+    """Exchange knows what is quoted by the conversation only; and what it takes for own can be odd or nothing."""
+    terms = await sent_terms(mail, key)
+    apart = await mail.message(answered(sandbox, key, text="No", new_conversation=True))
+    assert apart.conversation_id != terms.conversation_id
+    assert apart.unique_text is not None and f"I confirm {key}" in apart.unique_text
+    empty = await mail.message(answered(sandbox, key, sentence=True, unique_body=""))
+    assert empty.unique_text == ""
+
+
+async def test_an_automatic_answer_a_late_and_a_doubled_one_are_what_they_are(
+    mail: GraphMail, key: str, sandbox: SandboxAddress
+) -> None:
+    """The automatic one by its header; both copies have one Internet message id; the late one isn't there yet."""
+    terms = await sent_terms(mail, key)
+    away = await mail.message(answered(sandbox, key, automatic=True))
+    assert away.is_automatic and away.conversation_id == terms.conversation_id
+    answered(sandbox, key, text="Yes", times=2, headers={"X-Mailer": "Desk"})
+    twice = [one for one in await mail.messages(conversation_id=terms.conversation_id) if one.subject.startswith("RE")]
+    assert len(twice) == 2 and len({one.internet_message_id for one in twice}) == 1
+    assert (await mail.message(twice[0].id)).header("x-mailer") == "Desk"
+    late = answered(sandbox, key, text="Yes", delay=86_400)
+    with pytest.raises(NotFound):
+        await mail.message(late)
+
+
+async def test_a_message_lies_in_the_folder_in_which_it_lies(
+    mail: GraphMail, key: str, sandbox: SandboxAddress
+) -> None:
+    """In none above it; not any more once it was moved."""
+    await sent_terms(mail, key)
+    reply = answered(sandbox, key, text="Yes")
+    inbox, above = await mail.folder("inbox"), await mail.folder(("ALLGGIT",), create=True)
+    folder = await mail.folder(("ALLGGIT", key), create=True)
+    assert await mail.lies_in(reply, inbox)
+    assert not await mail.lies_in(reply, folder)
+    await mail.move(reply, folder)
+    assert await mail.lies_in(reply, folder)
+    assert not await mail.lies_in(reply, inbox) and not await mail.lies_in(reply, above)
+    with pytest.raises(NotFound):
+        await mail.lies_in("nothing", folder)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "A/B & Sons",
+        "O'Neill's “Pub” #1 + 2?",
+        "50% Off, Inc.",
+        "Ünïcode 株式会社",
+        "X" * 300,
+        " Two\t\nblanks ",
+        r"C:\\temp",
+    ],
+)
+async def test_a_customers_folder_takes_any_name(mail: GraphMail, key: str, sandbox: SandboxAddress, name: str) -> None:
+    """Each level given by itself: found again by another client, made once, and mails can be put into it."""
+    path = ("ALLGGIT", f"{key[:6]} tests", name)
+    folder = await mail.folder(path, create=True)
+    async with mail_block(sandbox).client() as another:
+        assert await another.folder(path, create=True) == folder
+        assert await another.folder(path) == folder
+    with pytest.raises(NotFound):
+        await mail.folder(("ALLGGIT", " ", "x"), create=True)
+
+
+async def test_a_delta_of_many_is_few_calls_and_loses_nothing(
+    mail: GraphMail, key: str, sandbox: SandboxAddress
+) -> None:
+    """What came, whenever it came; what was moved away meanwhile isn't told."""
+    inbox = await mail.folder("inbox")
+    _, link = await mail.delta(inbox)
+    await sent_terms(mail, key)
+    came = {answered(sandbox, key, text=f"Answer {number}") for number in range(25)}
+    gone = came.pop()
+    await mail.move(gone, await mail.folder("archive"))
+    place = sandbox.place()
+    found, following = await mail.delta(inbox, link)
+    assert {one.id for one in found} == came
+    assert len(sandbox.ledger("graph", place)) == 1
+    assert (await mail.delta(inbox, following))[0] == []
+    since, _ = await mail.delta(inbox, since=datetime.now(UTC) + timedelta(hours=1))
+    assert since == []
 
 
 async def test_active_relationships_name_customer_and_roles(partner: GraphPartner) -> None:

@@ -308,6 +308,39 @@ async def test_a_well_known_name_is_the_folder_whatever_its_language() -> None:
         assert await mail.folder("inbox") == "in"
 
 
+async def test_a_conversation_is_asked_for_alone_and_narrowed_down_here() -> None:
+    """No `$orderby` with it, which Graph calls inefficient; what doesn't fit is left out by us."""
+    rows = [
+        {"id": "1", "conversationId": "C+/=", "subject": "Terms", "receivedDateTime": "2026-10-01T10:00:00Z"},
+        {"id": "2", "conversationId": "C+/=", "subject": "RE: Terms", "receivedDateTime": "2026-10-02T10:00:00Z"},
+        {"id": "3", "conversationId": "c+/=", "subject": "RE: Terms", "receivedDateTime": "2026-10-03T10:00:00Z"},
+    ]
+    rows[1]["from"] = {"emailAddress": {"address": "Ada@Contoso.example"}}  # type: ignore[assignment]
+    async with served(with_tokens(lambda asked, vendor: {"value": rows})) as vendor, mail_of(vendor) as mail:
+        assert [one.id for one in await mail.messages(conversation_id="C+/=")] == ["2", "1"]
+        (asked,) = vendor.to(f"{ROOT}/messages")
+        assert asked.query["$filter"] == "conversationId eq 'C+/='" and "$orderby" not in asked.query
+        fitting = await mail.messages("f", "ada@contoso.EXAMPLE", conversation_id="C+/=", subject_contains="re: t")
+        assert [one.id for one in fitting] == ["2"] and vendor.to(f"{ROOT}/mailFolders/f/messages")
+        later = datetime(2026, 10, 2, 10, 0, 1, tzinfo=UTC)
+        assert await mail.messages(conversation_id="C+/=", since=later) == []
+        with pytest.raises(ValueError, match="zone"):
+            await mail.messages(conversation_id="C+/=", since=datetime(2026, 10, 1))  # noqa: DTZ001 - the point
+
+
+async def test_levels_given_one_by_one_are_names_whatever_they_hold() -> None:
+    """A slash divides nothing there; an empty name is no folder rather than the one above it."""
+    tree = Tree()
+    async with served(with_tokens(tree)) as vendor, mail_of(vendor) as mail:
+        assert await mail.folder(("Vendors", "A/B & Co"), create=True) == "v-A/B & Co"
+        assert await mail.folder(["Vendors", " A/B  &\tCo "]) == "v-A/B & Co"
+        long = await mail.folder(("Vendors", "x" * 300), create=True)
+        assert long == "v-" + "x" * 255 == await mail.folder(("Vendors", "x" * 256))
+        for nowhere in ((), ("Vendors", ""), ("Vendors", "\t"), "", "/"):
+            with pytest.raises(NotFound, match="empty"):
+                await mail.folder(nowhere, create=True)
+
+
 async def test_missing_levels_are_created_only_when_asked_to() -> None:
     """One at a time, below what is there."""
     tree = Tree()
@@ -359,6 +392,8 @@ async def test_a_delta_gives_what_changed_and_where_to_go_on() -> None:
 
     async with served(with_tokens(rest)) as vendor, mail_of(vendor) as mail:
         first, link = await mail.delta("inbox")
+        prefers = [one.headers["prefer"] for one in vendor.asked if one.path.startswith(ROOT)]
+        assert all("odata.maxpagesize=100" in one and "ImmutableId" in one for one in prefers)
         assert [message.id for message in first] == ["1", "2"]
         second, link = await mail.delta("inbox", link)
         assert [message.id for message in second] == ["3"]

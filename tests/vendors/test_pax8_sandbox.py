@@ -12,7 +12,7 @@ from rules.authority import NotCovered
 from rules.order import Billing, LicenceOrder, OrderLine, ProvisioningAnswer, Term
 from tests.vendors.conftest import SandboxAddress
 from vendors.http import NotFound, Refused, Unauthorised, UnclearOutcome
-from vendors.pax8 import Company, Pax8, Pax8Block, ProvisionQuestion, Subscription
+from vendors.pax8 import Company, DraftItem, Pax8, Pax8Block, ProvisionQuestion, Subscription
 
 T = TypeVar("T")
 
@@ -235,6 +235,114 @@ async def test_an_end_is_booked_and_read_back(sandbox: SandboxAddress, pax8: Pax
         assert [one.end for one in await pax8.history(subscription.id)][-1] is None
     finally:
         sandbox.control("POST", "pax8/provisioning", {"mode": "seconds:5"})
+
+
+@pytest.fixture
+async def instantly(sandbox: SandboxAddress) -> AsyncIterator[None]:
+    """Provisioning takes no time; every lever of booked ends goes back afterwards."""
+    sandbox.control("POST", "pax8/provisioning", {"mode": "instant"})
+    yield
+    sandbox.control("POST", "pax8/provisioning", {"mode": "seconds:5"})
+    sandbox.control("POST", "pax8/booked-end", {"mode": "shown"})
+    sandbox.control("POST", "pax8/next-order", {})
+
+
+def end_of(subscription: Subscription) -> datetime:
+    assert subscription.commitment_term is not None and subscription.commitment_term.end is not None
+    return subscription.commitment_term.end
+
+
+@pytest.mark.usefixtures("instantly")
+@pytest.mark.parametrize(("way", "shown"), [("shown", True), ("renews", True), ("hidden", False), ("ignored", False)])
+async def test_an_end_that_was_accepted_is_only_booked_if_it_shows(
+    sandbox: SandboxAddress, pax8: Pax8, order: LicenceOrder, way: str, shown: bool
+) -> None:
+    """Pax8 answers nothing: only the read-back tells."""
+    sandbox.control("POST", "pax8/booked-end", {"mode": way})
+    subscription = await bought(pax8, (await pax8.place_order(order, Allows())).id)
+    end = end_of(subscription)
+    await pax8.cancel_at(subscription.id, end, Allows())
+    assert (await pax8.subscription(subscription.id)).end == (end if shown else None)
+
+
+@pytest.mark.usefixtures("instantly")
+async def test_a_booked_end_that_shows_late_shows(sandbox: SandboxAddress, pax8: Pax8, order: LicenceOrder) -> None:
+    """Looking again helps."""
+    sandbox.control("POST", "pax8/booked-end", {"mode": "late:0.5"})
+    subscription = await bought(pax8, (await pax8.place_order(order, Allows())).id)
+    await pax8.cancel_at(subscription.id, end_of(subscription), Allows())
+    read = await until(lambda: pax8.subscription(subscription.id), lambda one: one.end is not None)
+    assert read.end == end_of(subscription)
+
+
+@pytest.mark.usefixtures("instantly")
+@pytest.mark.parametrize(
+    ("kind", "fault", "done"),
+    [
+        ("422", Refused, False),
+        ("408", UnclearOutcome, False),
+        ("500-before", UnclearOutcome, False),
+        ("drop-before", UnclearOutcome, False),
+        ("drop-after", UnclearOutcome, True),
+    ],
+)
+async def test_an_end_that_fails_is_sent_once_and_says_whether_it_is_known(
+    sandbox: SandboxAddress, pax8: Pax8, order: LicenceOrder, kind: str, fault: type[Exception], done: bool
+) -> None:
+    """A refusal is known to have done nothing; a timeout is not, whatever was done."""
+    subscription = await bought(pax8, (await pax8.place_order(order, Allows())).id)
+    place = sandbox.place()
+    sandbox.control("POST", "faults", {"vendor": "pax8", "method": "DELETE", "kind": kind})
+    with pytest.raises(fault):
+        await pax8.cancel_at(subscription.id, end_of(subscription), Allows())
+    assert [one["method"] for one in sandbox.ledger("pax8", place)] == ["DELETE"]
+    assert ((await pax8.subscription(subscription.id)).end is not None) is done
+
+
+@pytest.mark.usefixtures("instantly")
+@pytest.mark.parametrize("wanted", ["missing", "none", "2031-03-31T22:30:00+00:00"])
+async def test_a_term_ends_when_pax8_says_or_nobody_knows(
+    sandbox: SandboxAddress, pax8: Pax8, order: LicenceOrder, wanted: str
+) -> None:
+    """Any time of day is kept; a missing end, or a missing commitment, is none."""
+    sandbox.control("POST", "pax8/next-order", {"term_end": wanted})
+    subscription = await bought(pax8, (await pax8.place_order(order, Allows())).id)
+    if wanted == "none":
+        assert subscription.commitment_term is None
+    else:
+        assert subscription.commitment_term is not None
+        known = None if wanted == "missing" else datetime.fromisoformat(wanted)
+        assert subscription.commitment_term.end == known
+
+
+@pytest.mark.usefixtures("instantly")
+async def test_what_will_be_charged_is_read_by_month(sandbox: SandboxAddress, pax8: Pax8, order: LicenceOrder) -> None:
+    """A period of this month and one of the next; nothing that begins after a booked end."""
+    subscription = await bought(pax8, (await pax8.place_order(order, Allows())).id)
+    end = end_of(subscription)
+
+    async def charged(*, next_month: bool) -> list[DraftItem]:
+        items = await pax8.draft_items(order.company_id, next_month=next_month)
+        return [one for one in items if one.subscription_id == subscription.id]
+
+    (now,), (then,) = await charged(next_month=False), await charged(next_month=True)
+    assert subscription.start is not None
+    assert (now.start, now.end) == (subscription.start.date(), end.date() - timedelta(days=1))
+    assert (then.start, now.quantity, now.term, now.type) == (end.date(), 3, "Monthly", "subscription")
+    assert now.price == subscription.price and now.cost == subscription.partner_cost
+    assert (now.product_id, now.company_id, now.currency) == (order.lines[0].product_id, order.company_id, "USD")
+    await pax8.cancel_at(subscription.id, end, Allows())
+    assert await charged(next_month=False) == [now] and await charged(next_month=True) == []
+
+
+async def test_a_draft_invoice_that_times_out_is_tried_again(
+    sandbox: SandboxAddress, pax8: Pax8, contoso: Company
+) -> None:
+    """408 is documented for it (pax8.md §3); a customer that isn't there is told."""
+    sandbox.control("POST", "faults", {"vendor": "pax8", "path": "draftItems", "kind": "408"})
+    assert await pax8.draft_items(contoso.id)
+    with pytest.raises(NotFound):
+        await pax8.draft_items("00000000-0000-4000-8000-000000000000")
 
 
 async def test_the_whole_world_can_be_walked(pax8: Pax8) -> None:

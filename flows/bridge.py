@@ -1,0 +1,257 @@
+"""A bridge: licences now on the customer's word, the agreement meanwhile, an end that comes by itself (B, Y)."""
+
+from typing import Annotated, Any, Literal
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.states import Completed
+from pydantic import Field
+
+from flows import purchase, terms
+from flows.agreement import what_was_signed
+from flows.bridge_ends import see_it_through
+from flows.meanwhile import Meanwhile
+from flows.new_subscription import Day
+from flows.terms import Agreed
+from rules.events import Signed
+from rules.order import Billing, Term
+from rules.request import MOST_SEATS, BridgeLaunch, CheckedRequest
+from tasks import agreements, bridge_letters
+from tasks.authority import ConfirmationTooOld
+from tasks.bridges import DATES, OPEN, Bridge, book_deadline, dates_of, open_bridge_reminder
+from tasks.case import Case, ticket_link
+from tasks.ending import BridgeIds
+from tasks.licences import Licence
+from tasks.office import office
+from tasks.procedure import conduct
+from tasks.requests import check_request
+from tasks.tickets import open_ticket
+from tasks.written import file_evidence
+
+
+@flow(name="bridge", flow_run_name="{customer} · {product} × {seats}, bridge", persist_result=True)
+async def bridge(
+    customer: str,
+    ticket: str,
+    requester: str,
+    confirmer: str,
+    why_now: str,
+    needed_by: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}.*$", json_schema_extra={"format": "date"})],
+    product: str,
+    seats: Annotated[int, Field(ge=1, le=MOST_SEATS)],
+    quote_line: str,
+    mca_first_name: str,
+    mca_last_name: str,
+    signer: str = "",
+    term: Literal["Monthly", "1-Year"] = "Monthly",
+    annual_reason: str = "",
+    billing_frequency: Literal["Monthly", "Annual"] = "Monthly",
+    senior: str = "",
+    end_date: Day | None = None,
+    further_lines: str = "",
+    licence_users: str = "",
+    follow_up_person: str = "",
+    follow_up_work: str = "",
+    tenant: str = "",
+    envelope: str = "",
+) -> State[Any] | None:
+    """A customer can't wait for the agreement: one month on his written confirmation, the agreement meanwhile.
+
+    The customer confirms our terms by mail; a month is ordered on the Monthly term. Signed by the cut-off it goes
+    on, or the annual term follows; unsigned, it is cancelled at the month's end by itself. Only for products that
+    have a Monthly term. If contracts can make it in time, use new-subscription.
+
+    Args:
+        customer: The customer's exact name in Autotask, or its Autotask id.
+        ticket: Number of the customer's open ticket for this request, e.g. T20261118.0012.
+        requester: Your own mail address. The procedure is yours, and mail about it comes to you.
+        confirmer: Mail address of the customer's authorised contact who confirms the terms in writing.
+        why_now: Why the customer can't wait for the agreement.
+        needed_by: The day by which the customer needs it. Without an answer it closes two days later.
+        product: The product's exact name on our agreement, e.g. Visio Plan 1.
+        seats: How many licences.
+        quote_line: The product's line on the customer's quote, copied exactly.
+        mca_first_name: First name of who accepted Microsoft's Customer Agreement for the customer. Ask, never guess.
+        mca_last_name: Last name of the same person.
+        signer: Mail address of the authorised contact who signs, if it isn't the one who confirms.
+        term: The term that the customer wants in the end. 1-Year binds for twelve months.
+        annual_reason: Only for 1-Year: who of the customer asked for it, and why.
+        billing_frequency: How often the customer is billed. Annual only with 1-Year.
+        senior: Mail address of the other senior colleague on the reminder. Empty: the first on the list.
+        end_date: End of the subscription, if known: it ends with the term that reaches this day.
+        further_lines: More products under the same agreement, one a line: seats | product | quote line.
+        licence_users: Who gets the licences, one mail address a line, for the documentation.
+        follow_up_person: Mail address of the colleague who does what comes afterwards.
+        follow_up_work: What is to be done afterwards, e.g. install Visio on three PCs.
+        tenant: Only if the customer has several Microsoft tenants: the tenant's id.
+        envelope: Only if contracts made the agreement by hand from our template: its DocuSign envelope id.
+    """
+    form = BridgeLaunch(
+        customer=customer,
+        ticket=ticket,
+        requester=requester,
+        confirmer=confirmer,
+        signer=signer or confirmer,
+        why_now=why_now,
+        needed_by=needed_by,
+        product=product,
+        seats=seats,
+        quote_line=quote_line,
+        mca_first_name=mca_first_name,
+        mca_last_name=mca_last_name,
+        term=Term(term),
+        annual_reason=annual_reason,
+        billing_frequency=Billing(billing_frequency),
+        senior=senior,
+        end_date=end_date or "",
+        further_lines=further_lines,
+        licence_users=licence_users,
+        follow_up_person=follow_up_person,
+        follow_up_work=follow_up_work,
+        tenant=tenant,
+        envelope=envelope,
+    )
+
+    async def procedure(case: Case) -> State[Any]:
+        case.request = await check_request(case, form)
+        await case.record("requested", f"Bridge requested: {case.request.what}.", by=case.request.requester.email)
+        paper = await Meanwhile.draft(case)
+        await paper.press_contracts()
+        if case.request.term is Term.ANNUAL:
+            await terms.confirm_figures(case, paper)
+        for round_ in range(1, 50):
+            agreed = await terms.agree(case, paper, round_)
+            if isinstance(agreed, Signed):
+                return await go_on_as_new(case, paper, agreed)
+            if agreed is None:
+                await agreements.void_agreement(paper.envelope.envelope_id, "The customer wants other seats.")
+                paper = await Meanwhile.draft(case)
+                continue
+            try:
+                bought = await buy(case, paper, agreed, round_)
+            except ConfirmationTooOld as old:
+                await case.record(f"confirmation too old {round_}", f"New terms go out: {old} (B5).")
+                continue
+            return await see_it_through(case, paper, bought)
+        raise RuntimeError("fifty rounds of terms; a person must look at this run")
+
+    return await conduct(procedure)
+
+
+async def go_on_as_new(case: Case, paper: Meanwhile, signed: Signed) -> State[Any]:
+    """B1: the agreement was completed before the bridge was ordered, so no bridge is needed: it goes on as N."""
+    calendar = office().settings.calendar
+    await case.record(
+        "agreement signed",
+        f"DocuSign says completed, {calendar.in_words(signed.at)}, before a bridge was ordered: it needs none.",
+        by="DocuSign",
+        link=case.links["Agreement in DocuSign"],
+        public=True,
+    )
+    signers = await what_was_signed(case, paper.envelope)
+    licences = await purchase.buy(case, paper.envelope, signers)
+    await purchase.finish(case, licences)
+    await case.show("Done")
+    return Completed(message=f"{case.request.what}: signed before a bridge was needed; ordered, billed, documented.")
+
+
+async def buy(case: Case, paper: Meanwhile, agreed: Agreed, round_: int) -> Bridge:
+    """B2 to B5: a month on the customer's word; then its reminder and its deadline, before anything else.
+
+    Raises `ConfirmationTooOld` where new terms must go out first.
+    """
+    wanted = case.request
+    case.leg = "bridge" if round_ == 1 else f"bridge-{round_}"
+    case.request = as_offered(wanted, agreed)
+    try:
+        await file_evidence(agreed.basis.evidence, case.request)
+        await purchase.check_before_ordering(case, paper.envelope)
+        placed = await purchase.order(case, paper.envelope, agreed.basis)
+        licences = await purchase.follow_provisioning(case, placed)
+        bought = await set_up_deadline(case, wanted, paper, licences, placed.placed_at.isoformat())
+        await case.send(bridge_letters.true_dates(case, bought, wanted.term))
+        await tell_earlier_cut_off(case, bought, agreed)
+        await case.record("customer told", f"The true dates were mailed: {bought.dates.term_end}.", public=True)
+        await purchase.document(case, paper.envelope, licences)
+        await purchase.file_confirmations(case, placed)
+        await purchase.ask_follow_ups(case)
+    finally:
+        case.leg, case.request = "", wanted
+    return bought
+
+
+def as_offered(wanted: CheckedRequest, agreed: Agreed) -> CheckedRequest:
+    """The bridge's own order, at the prices that the customer confirmed, whatever the agreement says by now."""
+    month = wanted.for_bridge()
+    prices = {line.product_name: line.unit_price for line in agreed.offer.lines}
+    lines = tuple(
+        line.model_copy(update={"price": prices[line.product_name]}) if line.product_name in prices else line
+        for line in month.lines
+    )
+    return month.model_copy(update={"lines": lines, "end": None})
+
+
+async def set_up_deadline(
+    case: Case, wanted: CheckedRequest, paper: Meanwhile, licences: tuple[Licence, ...], ordered_at: str
+) -> Bridge:
+    """B4, B7: the reminder ticket, and the run that looks at DocuSign right after the cut-off. Kept from then on."""
+    kept = case.journal.get(DATES)
+    if kept is None:
+        kept = await book_it_all(case, wanted, paper, licences, ordered_at)
+    bought, calendar = Bridge.model_validate(kept), office().settings.calendar
+    link = ticket_link(office().settings.autotask_url, bought.ids.reminder_id)
+    case.links["Reminder ticket"] = link
+    await case.record(
+        "reminder and deadline",
+        f"Reminder ticket opened; unsigned by {calendar.in_words(bought.dates.cut_off)} it is cancelled, and ends on "
+        f"{bought.dates.term_end}.",
+        link=link,
+    )
+    return bought
+
+
+async def book_it_all(
+    case: Case, wanted: CheckedRequest, paper: Meanwhile, licences: tuple[Licence, ...], ordered_at: str
+) -> dict[str, Any]:
+    """Ticket, run and tags, each once; the bridge is remembered when all of them stand."""
+    dates = dates_of(licences, case.now())
+    reminder_id = await open_bridge_reminder(case, wanted, dates, licences)
+    assert wanted.bridge is not None  # noqa: S101 - only a bridge comes here
+    ids = BridgeIds(
+        reference=case.reference,
+        ticket_id=wanted.ticket_id,
+        reminder_id=reminder_id,
+        envelope_id=paper.envelope.envelope_id,
+        subscriptions=tuple(licence.subscription_id for licence in licences),
+        contact=wanted.bridge.contact.email,
+        requester=case.requester.email,
+        senior=wanted.senior.email,
+        procedure_run_id=str(case.run_id),
+    )
+    bought = Bridge.model_validate(
+        {"ids": ids, "dates": dates, "licences": licences, "ordered_at": ordered_at},
+    )
+    await book_deadline(ids, dates.cut_off)
+    await case.tag(OPEN, f"bridge-of:{case.reference}", f"month-ends:{dates.commitment_end.isoformat()}")
+    await case.tag(*(f"sub:{one}" for one in ids.subscriptions))
+    kept: dict[str, Any] = await case.journal.put(DATES, bought.model_dump(mode="json"))
+    return kept
+
+
+async def tell_earlier_cut_off(case: Case, bought: Bridge, agreed: Agreed) -> None:
+    """B5: a true cut-off earlier than the one confirmed goes to a person, who calls the customer."""
+    promised = agreed.offer.dates.cut_off
+    if bought.dates.cut_off >= promised:
+        return
+    letter = bridge_letters.earlier_cut_off(case, bought, promised)
+    await case.send(letter)
+    await open_ticket(
+        f"{case.reference}:early",
+        case.request.customer.autotask_id,
+        f"{case.title}: earlier cut-off",
+        f"{letter.todo}\n{letter.otherwise}",
+        case.requester,
+        1,
+        True,
+    )
+    await case.record("earlier cut-off", letter.todo)

@@ -1,0 +1,180 @@
+"""Guards a booked end until the day after: still booked each morning, and then gone, with no successor and no bill."""
+
+from datetime import date, timedelta
+from typing import Any
+from uuid import UUID
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.states import Cancelled, Completed
+
+from flows.signature_deadline import NOT_BOOKED, SEVEN_DAYS, colleague, identify
+from rules.request import CheckedRequest
+from tasks import bridge_letters
+from tasks.case import Case
+from tasks.ending import (
+    BridgeIds,
+    EndNotAgreed,
+    TermReading,
+    book_dead_end,
+    book_superseded_end,
+    book_unsigned_end,
+    is_booked,
+)
+from tasks.journal import Journal
+from tasks.office import office
+from tasks.procedure import conduct, sleep_until
+from tasks.requests import REQUEST
+from tasks.tickets import open_ticket
+
+MORNING = timedelta(hours=9)
+DAY = timedelta(days=1)
+
+
+@flow(name="guard-end", flow_run_name="guard of {subscriptions}", persist_result=True)
+async def guard_end(
+    reference: str,
+    ticket_id: int,
+    reminder_id: int,
+    envelope: str,
+    subscriptions: str,
+    contact: str,
+    requester: str,
+    senior: str,
+    why: str,
+    procedure_run_id: str = "",
+    successor: str = "",
+) -> State[Any] | None:
+    """Watch one booked end: a change of seats drops it (S4), so it is booked again; the day after, it must be gone.
+
+    Booked by bridge and signature-deadline; don't start it by hand.
+
+    Args:
+        reference: The bridge's reference, CS-….
+        ticket_id: Autotask id of the request's ticket.
+        reminder_id: Autotask id of the reminder ticket.
+        envelope: DocuSign envelope id of the agreement.
+        subscriptions: Pax8 id of the one subscription.
+        contact: Mail address of the customer's contact who confirmed.
+        requester: Mail address of the requester.
+        senior: Mail address of the senior colleague on the reminder.
+        why: Why it ends: unsigned, dead or superseded.
+        procedure_run_id: The bridge's own flow run, which may be gone.
+        successor: For superseded: the annual subscription's Pax8 id, where it is known.
+    """
+    ids = BridgeIds(
+        reference=reference.strip(),
+        ticket_id=ticket_id,
+        reminder_id=reminder_id,
+        envelope_id=envelope.strip(),
+        subscriptions=(subscriptions.strip(),),
+        contact=contact.strip(),
+        requester=requester.strip(),
+        senior=senior.strip(),
+        procedure_run_id=procedure_run_id.strip(),
+    )
+
+    async def procedure(case: Case) -> State[Any]:
+        term = (await identify(case, ids))[0]
+        case.leg = f"guard-{term.subscription_id[:8]}"
+        calendar = office().settings.calendar
+        seen = term.term_end or calendar.day_of(case.now())
+        ends = date.fromisoformat(await case.journal.put("guarded-end", seen.isoformat()))
+        day_after = calendar.start_of(ends + DAY) + MORNING
+        if case.now() >= day_after:
+            return await look_behind(case, ids, term, ends)
+        if not is_booked(term):
+            try:
+                await book_again(case, ids, term, why, successor)
+            except NOT_BOOKED as no:
+                return await hand_to_person(case, ids, f"The booked end of {term.product_name} is gone: {no}", ends)
+        tomorrow = calendar.start_of(calendar.day_of(case.now()) + DAY) + MORNING
+        await sleep_until(case, day_after if is_over(term) else min(tomorrow, day_after), f"It ends on {ends}")
+        raise AssertionError("unreachable: sleeping ends the process")
+
+    return await conduct(procedure)
+
+
+def is_over(term: TermReading) -> bool:
+    return term.status == "Cancelled"
+
+
+async def book_again(case: Case, ids: BridgeIds, term: TermReading, why: str, successor: str) -> None:
+    """The booked end was dropped, or never came: booked on evidence that is read anew (S4). Raises what keeps it."""
+    if term.term_end is None:
+        raise EndNotAgreed("Pax8 shows no end of its term")
+    tries = len(case.journal.starting("again-")) + 1
+    await case.journal.put(f"again-{tries:03d}", case.now().isoformat())
+    look = f"-guard-{tries}"
+    if why == "superseded":
+        request = await request_of(ids)
+        if not successor or request is None:
+            raise EndNotAgreed("the annual subscription was not active in time, or the bridge's run is gone (Y5)")
+        booked = await book_superseded_end(request, ids, term.subscription_id, term.term_end, successor, look)
+    elif why == "dead":
+        booked = await book_dead_end(ids, term.subscription_id, term.term_end, look)
+    else:
+        booked = await book_unsigned_end(ids, term.subscription_id, term.term_end, look)
+    await case.record(
+        f"booked again {tries}",
+        f"The booked end of {term.product_name} had been dropped; it ends on {booked.term_end}.",
+    )
+
+
+async def request_of(ids: BridgeIds) -> CheckedRequest | None:
+    """The bridge's request, from its run's memory, if that is still there."""
+    try:
+        journal = await Journal.load(UUID(ids.procedure_run_id))
+    except Exception:
+        return None
+    kept = journal.get(REQUEST)
+    return CheckedRequest.model_validate(kept) if kept is not None else None
+
+
+async def look_behind(case: Case, ids: BridgeIds, term: TermReading, ends: date) -> State[Any]:
+    """The day after: gone, no successor, nothing in Pax8's draft invoice; else a person, within seven days."""
+    wrong = []
+    if not is_over(term):
+        wrong.append(f"it is still {term.status}, until {term.term_end}")
+    for item in [item async for item in office().pax8.draft_items(term.company_id)]:
+        if item.subscription_id == term.subscription_id and item.end is not None and item.end >= ends:
+            wrong.append(f"Pax8's draft invoice bills it until {item.end}")
+    wrong += await successors(term, ends)
+    if wrong:
+        what = f"{term.product_name} ({term.subscription_id}) was to end on {ends}: " + "; ".join(dict.fromkeys(wrong))
+        return await hand_to_person(case, ids, what, ends)
+    await case.record("gone", f"{term.product_name} ended on {ends}: gone, no successor, not in the draft invoice.")
+    await case.show("Done")
+    return Completed(message=f"{term.product_name} ended on {ends}.")
+
+
+async def successors(term: TermReading, ends: date) -> list[str]:
+    """Monthly subscriptions of the same product that began where this one ended, and that nobody ordered (I4)."""
+    ordered = {
+        line.subscription_id
+        async for order in office().pax8.orders(term.company_id)
+        for line in order.lines
+        if line.subscription_id
+    }
+    found = []
+    async for one in office().pax8.subscriptions(company_id=term.company_id):
+        began = one.start is not None and office().settings.calendar.term_end(one.start) >= ends - DAY
+        if one.product_id == term.product_id and one.id not in ordered and began and one.status != "Cancelled":
+            found.append(f"a successor that nobody ordered is there: {one.id}")
+    return found
+
+
+async def hand_to_person(case: Case, ids: BridgeIds, what: str, ends: date) -> State[Any]:
+    """A top-priority ticket and a mail, with the last day of the vendor's seven-day exit (pax8.md §7)."""
+    calendar = office().settings.calendar
+    by_when = f"by {ends + SEVEN_DAYS}" if calendar.day_of(case.now()) > ends else f"before {ends}"
+    todo = f"{what}. Set it right in the Pax8 portal."
+    ticket = await office().autotask.ticket(ids.ticket_id)
+    key = f"{ids.reference}:g{ids.subscriptions[0]}"[:50]
+    await open_ticket(key, ticket.company_id, case.title, todo, case.requester, 1, True)
+    to = (case.requester, await colleague(ids.senior), office().settings.contracts)
+    otherwise = "Otherwise the customer pays for a term that nobody signed for."
+    await case.send(bridge_letters.by_hand("by-hand", case, to, todo, by_when, otherwise))
+    await case.record("handed to a person", todo)
+    await case.show("Handed to a person")
+    return Cancelled(name="Handed to a person", message=todo)

@@ -1,0 +1,214 @@
+"""The agreement of a bridge, which goes its own way while something else is waited for (B1, N3, N4).
+
+A run has one form at a time. So every wait of a bridge also offers contracts what it may do to the draft, and each
+look brings the agreement as far as contracts allows.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from flows import agreement
+from rules.agreement import price_text
+from rules.events import Corrected, Event, RefusedBy, Released, ReleaseTakenBack
+from rules.people import same_address
+from rules.request import UnreadableAnswer, read_prices
+from rules.settings import Release
+from tasks import agreements
+from tasks.agreements import DraftedEnvelope
+from tasks.case import Case
+from tasks.casefile import in_markdown
+from tasks.forms import AnswerAgain, LookForm
+from tasks.letters import Letter
+from tasks.office import office
+from tasks.waiting import Wait, ask_the_awaited
+
+
+class Meanwhile:
+    """One edition of a bridge's agreement: what contracts said of it so far, and whether it is out."""
+
+    def __init__(self, case: Case, envelope: DraftedEnvelope) -> None:
+        self.case = case
+        self.envelope = envelope
+        self.edition = case.request.edition
+
+    @classmethod
+    async def draft(cls, case: Case) -> "Meanwhile":
+        """Draft this edition, or find it; contracts' corrections of its prices are gone through again."""
+        envelope = await agreement.draft(case)
+        self = cls(case, envelope)
+        for number, said in enumerate(self._said(), start=1):
+            if said["kind"] == "corrected":
+                await self._correct(said["prices"], said["by"], number)
+        return self
+
+    @property
+    def is_out(self) -> bool:
+        """Whether the customer has it."""
+        return self.case.journal.get(self._key("sent")) is not None
+
+    @property
+    def sent_at(self) -> datetime | None:
+        at = self.case.journal.get(self._key("sent"))
+        return datetime.fromisoformat(at) if at is not None else None
+
+    @property
+    def due(self) -> datetime | None:
+        """When it goes out by itself, released as it is; None while nothing is due."""
+        last = self._last()
+        if self.is_out or last is None or last["kind"] != "released":
+            return None
+        return datetime.fromisoformat(last["at"]) + office().settings.objection
+
+    def explain(self) -> str:
+        """Where it stands, above the form."""
+        settings = office().settings
+        link = self.case.links["Agreement in DocuSign"]
+        if self.is_out:
+            return f"The agreement is [with the customer]({link})."
+        due = self.due
+        if due is not None:
+            return f"The agreement was released; it goes out {settings.calendar.in_words(due)}."
+        rows = [
+            f"The agreement is [a draft]({link}). {in_markdown(settings.contracts.name)} (contracts) may release, "
+            "correct or refuse it here:",
+            "",
+            "| licences | price |",
+            "| :-- | :-- |",
+            *(f"| {what} | {price} |" for what, price in agreements.prices_in_words(self.case.request.terms)),
+        ]
+        last = self._last()
+        if last is not None and last["kind"] == "differs":
+            rows += ["", "**It was not sent: the draft no longer says what was asked for:**"]
+            rows += [f"- {in_markdown(one)}" for one in last["differences"]]
+        return "\n".join(rows)
+
+    async def check(self, event: Event) -> None:
+        """Only contracts, or senior staff, may release, correct or refuse. Raises `AnswerAgain`."""
+        if not isinstance(event, Released | Corrected | RefusedBy | ReleaseTakenBack):
+            return
+        settings = office().settings
+        allowed = (settings.contracts, *settings.senior_staff)
+        if not isinstance(event, ReleaseTakenBack) and not any(same_address(p.email, event.by) for p in allowed):
+            raise AnswerAgain(f"decided_by: {event.by} may not decide about the agreement; contracts may.")
+        if self.is_out and not isinstance(event, RefusedBy):
+            raise AnswerAgain("the agreement is out already; what was sent can only be voided in DocuSign.")
+        if isinstance(event, Corrected):
+            try:
+                read_prices(event.prices, tuple(line.product_name for line in self.case.request.lines), False)
+            except UnreadableAnswer as unreadable:
+                raise AnswerAgain(str(unreadable)) from None
+
+    async def aside(self, event: Event, occasion: str) -> bool:
+        """Take what contracts says of the draft; True if it was about that."""
+        match event:
+            case Released(by=by):
+                await self._put("released", occasion, by=by)
+            case ReleaseTakenBack(by=by):
+                await self._put("taken back", occasion, by=by)
+            case Corrected(by=by, prices=prices):
+                number = await self._put("corrected", occasion, by=by, prices=prices)
+                await self._correct(prices, by, number)
+            case _:
+                return False
+        return True
+
+    async def go_on(self) -> None:
+        """Send the agreement as soon as it may go out; never one that says something else than was asked for."""
+        if self.is_out:
+            return
+        case = self.case
+        if self.envelope.by_hand and await agreements.is_out(self.envelope.envelope_id):
+            await self._sent(None)
+            return
+        directly = office().settings.release is Release.DIRECT
+        due = self.due
+        if not directly and (due is None or case.now() < due):
+            return
+        round_ = self.edition * 1000 + len(self._said())
+        differences = await agreements.compare_draft(self.envelope.envelope_id, case.request, round_)
+        if differences:
+            await self._put("differs", f"differs-{round_}", differences=list(differences))
+            return
+        last = self._last()
+        await self._sent("the settings" if directly or last is None else last["by"])
+
+    async def press_contracts(self) -> tuple[str, datetime | None]:
+        """Ask contracts for the release, again after its patience, then the senior colleague; who is awaited by now,
+        and when that changes. Empty when contracts isn't awaited (B1, N3)."""
+        last = self._last()
+        if self.is_out or self.due is not None or office().settings.release is Release.DIRECT:
+            return "", None
+        case, settings = self.case, office().settings
+        round_ = len([one for one in self._said() if one["kind"] in ("differs", "taken back")]) + 1
+        name = f"release-{self.edition}-{round_}"
+        since = datetime.fromisoformat(await case.journal.put(f"since-{name}", case.now().isoformat()))
+        bridge = case.request.bridge
+        why = f"The customer needs it by {bridge.needed_by}: {bridge.reason} " if bridge is not None else ""
+        wait = Wait(
+            name=name,
+            awaited=settings.contracts,
+            what=f"Release the agreement for {case.request.what}",
+            form=LookForm,
+            letter=Letter(
+                kind=f"agreement-drafted-{name}",
+                to=(settings.contracts,),
+                subject=f"{case.title}: a bridge is asked for; agreement drafted, please release",
+                todo="Look at the draft and release, correct or refuse it soon: open the run, press Resume.",
+                facts=(*case.facts, *agreements.prices_in_words(case.request.terms)),
+                paragraphs=(
+                    f"{why}If it is signed before the bridge is ordered, no bridge is needed.",
+                    f"The draft: {case.links['Agreement in DocuSign']}",
+                    *(f"Not sent: {one}" for one in (last or {}).get("differences", [])),
+                ),
+                otherwise="Until you release it the customer gets nothing to sign; a bridge that was bought meanwhile "
+                "ends with its month.",
+                link=case.run_link,
+                link_text="Release the agreement",
+                from_person=case.requester,
+            ),
+        )
+        person, until = await ask_the_awaited(case, wait, since, case.now())
+        return person.name, until
+
+    # What was said of this edition, in order
+
+    def _key(self, name: str) -> str:
+        return f"paper-{self.edition}-{name}"
+
+    def _said(self) -> list[dict[str, Any]]:
+        entries = self.case.journal.starting(self._key("said-"))
+        return [entries[key] for key in sorted(entries)]
+
+    def _last(self) -> dict[str, Any] | None:
+        said = self._said()
+        return said[-1] if said else None
+
+    async def _put(self, kind: str, occasion: str, **what: Any) -> int:
+        said = self._said()
+        known = next((n for n, one in enumerate(said, start=1) if one["occasion"] == occasion), None)
+        if known is not None:
+            return known
+        number = len(said) + 1
+        entry = {"kind": kind, "occasion": occasion, "at": self.case.now().isoformat(), **what}
+        await self.case.journal.put(self._key(f"said-{number:03d}"), entry)
+        by = str(what.get("by", ""))
+        text = {
+            "released": "Contracts released the agreement.",
+            "taken back": "The release was taken back.",
+            "differs": "Not sent: the draft no longer says what was asked for.",
+        }.get(kind)
+        if text:
+            await self.case.record(f"agreement {self.edition} {kind} {number}", text, by=by)
+        return number
+
+    async def _correct(self, prices: str, by: str, number: int) -> None:
+        case = self.case
+        figures = read_prices(prices, tuple(line.product_name for line in case.request.lines), False)
+        case.request = case.request.with_prices(figures, by)
+        await agreements.correct_draft(self.envelope.envelope_id, case.request, self.edition * 1000 + number)
+        words = "; ".join(f"{name}: {price_text(price)}" for name, price in figures.items())
+        await case.record(f"prices corrected {self.edition} {number}", f"Prices on the draft: {words}", by=by)
+
+    async def _sent(self, by: str | None) -> None:
+        sent_at = await agreement.send(self.case, self.envelope, by or "")
+        await self.case.journal.put(self._key("sent"), sent_at.isoformat())

@@ -1,0 +1,449 @@
+"""The terms of a bridge: pricing's figures, the mail that offers them, and the customer's written word (B3, B5, Y3)."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from flows.agreement import end, end_without_order, rates_table, stand_by_decision
+from flows.meanwhile import Meanwhile
+from rules.agreement import price_text
+from rules.bridge import BridgeDates, OfferedLine, TermsOffer
+from rules.events import Confirmed, Event, NoAnswer, PricesGiven, ReplyRead, Signed
+from rules.order import Term
+from rules.people import Person
+from rules.request import CheckedRequest, UnreadableAnswer, read_prices, read_seats
+from rules.written import PersonsReading, Verdict, Written, judge
+from tasks import agreements, bridge_letters, catalogue
+from tasks.authority import WrittenWord
+from tasks.case import Case
+from tasks.casefile import in_markdown
+from tasks.contacts import authorised_contacts
+from tasks.forms import AnswerAgain, ConfirmationForm, PricingForm
+from tasks.licences import used_by_another
+from tasks.mail import when_sent
+from tasks.office import office
+from tasks.waiting import Wait, ask_the_awaited, wait_for
+from tasks.written import candidates
+
+DAYS_AFTER_NEEDED = 2
+
+
+async def confirm_figures(case: Case, paper: Meanwhile) -> None:
+    """Y3 (a): pricing sees the catalogue's rates side by side and types the customer's, for both terms."""
+    request, settings = case.request, office().settings
+    products = tuple(line.product_name for line in request.lines)
+
+    async def readable(event: Event) -> None:
+        if isinstance(event, PricesGiven):
+            read_both(event.prices, products)
+
+    event = await wait_for(
+        case,
+        Wait(
+            name="pricing",
+            awaited=settings.pricing,
+            what=f"Confirm the monthly and the annual price for {request.what}",
+            form=PricingForm,
+            may_decide=(settings.pricing, settings.contracts),
+            role="pricing",
+            explain=rates_table(request),
+            check=readable,
+            letter=bridge_letters.figures_asked(case),
+        ),
+    )
+    if not isinstance(event, PricesGiven):
+        await end_without_order(case, event, paper.envelope)
+        return
+    await stand_by_decision(case, "pricing", event.by)
+    monthly, annual = read_both(event.prices, products)
+    assert request.bridge is not None  # noqa: S101 - only a bridge comes here
+    months = request.billing.months
+    bridge = request.bridge.model_copy(update={"monthly_prices": tuple(monthly.items())})
+    changed = request.model_copy(update={"bridge": bridge})
+    case.request = changed.with_prices({name: price * months for name, price in annual.items()}, event.by)
+    if not paper.is_out:
+        await agreements.correct_draft(paper.envelope.envelope_id, case.request, 0)
+    words = "; ".join(
+        f"{name}: {price_text(monthly[name])} monthly, {price_text(annual[name])} annual" for name in products
+    )
+    await case.record("prices confirmed", f"Per seat and month, {request.currency}: {words}", by=event.by)
+
+
+def read_both(text: str, products: tuple[str, ...]) -> tuple[dict[str, Decimal], dict[str, Decimal]]:
+    """Pricing's figures for both terms, of every product. Raises `AnswerAgain`."""
+    monthly, _, annual = text.partition("\n---\n")
+    figures = []
+    for field, part in (("monthly_prices", monthly), ("annual_prices", annual)):
+        try:
+            figures.append(read_prices(part, products, all_needed=True))
+        except UnreadableAnswer as unreadable:
+            raise AnswerAgain(f"{field}: {unreadable}") from None
+    return figures[0], figures[1]
+
+
+@dataclass
+class Agreed:
+    """The customer's word for these terms, as the authority of the bridge's order."""
+
+    offer: TermsOffer
+    basis: WrittenWord
+    confirmed: Confirmed
+
+
+async def agree(case: Case, paper: Meanwhile, round_: int) -> Agreed | Signed | None:
+    """Mail the terms, and wait for the customer's word or signature, whichever comes first (B1, B3, B5).
+
+    None: the customer wants other seats, and `case.request` has them: new terms are due. Everything else ends the
+    procedure, with nothing ordered.
+    """
+    offer = await offer_terms(case, paper, round_)
+    event = await wait_for_word(case, paper, offer, round_)
+    match event:
+        case Signed():
+            return event
+        case ReplyRead(choice="wants other seats"):
+            await change_seats(case, event, round_)
+            return None
+        case ReplyRead(choice="says no", by=by):
+            await end(case, paper.envelope, "Refused by the customer", "The customer does not accept the terms.", by)
+        case NoAnswer():
+            await bridge_closed(case, paper, offer)
+        case Confirmed() | ReplyRead():
+            return await agreed(case, offer, event, round_)
+    await end_without_order(case, event, paper.envelope)
+    raise AssertionError("unreachable")
+
+
+async def offer_terms(case: Case, paper: Meanwhile, round_: int) -> TermsOffer:
+    """B5, Y3: the terms with every date worked out for an order today, mailed once and noted on the ticket."""
+    settings, request = office().settings, case.request
+    assert request.bridge is not None  # noqa: S101 - only a bridge comes here
+    key = f"offer-{round_}"
+    kept = case.journal.get(key)
+    if kept is None:
+        today = settings.calendar.day_of(case.now())
+        dates = BridgeDates.foretold(today, settings.calendar, settings.change_over_days)
+        if dates.nothing_to_bridge(case.now()):
+            why = f"The cut-off of a month ordered today, {settings.calendar.in_words(dates.cut_off)}, has passed (B5)."
+            await end(case, paper.envelope, "Refused", why, by="the calendar")
+        month, per_month = request.for_bridge(), request.billing.months
+        draft = TermsOffer(
+            reference=case.reference,
+            round=round_,
+            term_wanted=request.term,
+            currency=request.currency,
+            customer=request.customer.name,
+            ticket=request.ticket_number,
+            lines=tuple(
+                OfferedLine(
+                    product_id=line.product_id,
+                    product_name=line.product_name,
+                    seats=line.seats,
+                    unit_price=month.price_of(line),
+                )
+                for line in month.lines
+            ),
+            dates=dates,
+            annual_prices=tuple((line.product_name, request.price_of(line) / per_month) for line in request.lines)
+            if request.term is not Term.MONTHLY
+            else (),
+            sent_at=case.now(),
+        )
+        kept = await case.journal.put(key, draft.model_dump(mode="json"))
+    offer = TermsOffer.model_validate(kept)
+    mail = await case.send(bridge_letters.terms(case, offer))
+    sent = await when_sent(case.reference, mail)
+    offer = offer.model_copy(
+        update={"sent_at": sent.at, "message_id": sent.internet_message_id, "conversation_id": sent.conversation_id}
+    )
+    await case.tag(f"conversation:{sent.conversation_id}")
+    await case.record(
+        f"terms sent {round_}",
+        bridge_letters.terms_in_words(offer, request.bridge.contact.name),
+        public=True,
+    )
+    return offer
+
+
+@dataclass
+class Inbox:
+    """What the customer's people wrote about these terms: what counts at once, what a person must read, the rest."""
+
+    to_read: list[tuple[str, Written]]
+    no_evidence: list[tuple[Written, str]]
+    confirmed: tuple[str, Written] | None = None
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        return tuple(label_of(name, written) for name, written in self.to_read)
+
+
+def label_of(name: str, written: Written) -> str:
+    """A message as the form offers it: who wrote it when, where it lies, and which text was shown."""
+    calendar = office().settings.calendar
+    who = written.sender_name or written.sender
+    return (
+        f"{who}, {calendar.in_short(written.received_at)} · {written.kind.value} · {name} · {written.text_digest[:12]}"
+    )
+
+
+def named_in(label: str) -> tuple[str, str]:
+    """The evidence and the text's digest that a label names; empty where it names none."""
+    parts = [part.strip() for part in label.split("·")]
+    return (parts[-2], parts[-1]) if len(parts) >= 3 else ("", "")
+
+
+async def look_through(case: Case, offer: TermsOffer) -> Inbox:
+    """Everything written since the terms went out, judged (B3, decision 2)."""
+    request = case.request
+    rights = await authorised_contacts(request.customer.autotask_id, request.customer.itglue_id)
+    senders = tuple(dict.fromkeys(one.email.lower() for one in rights if one.may_confirm))
+    inbox = Inbox([], [])
+    for name, written in await candidates(request, senders, offer.sent_at, offer.conversation_id):
+        verdict, why = judge(written, offer, rights)
+        if verdict is not Verdict.IS_NO_EVIDENCE:
+            other = await used_by_another(written.authority_id, f"{case.reference}/bridge")
+            if other:
+                verdict, why = Verdict.IS_NO_EVIDENCE, f"It was {other} already (B3)."
+        read = case.journal.get(read_key(offer.round, written))
+        if verdict is Verdict.IS_NO_EVIDENCE:
+            inbox.no_evidence.append((written, why))
+        elif read is not None:
+            inbox.no_evidence.append((written, f"{read['by']} read it: {read['choice']}."))
+        elif verdict is Verdict.CONFIRMS:
+            inbox.confirmed = inbox.confirmed or (name, written)
+        else:
+            inbox.to_read.append((name, written))
+    return inbox
+
+
+def read_key(round_: int, written: Written) -> str:
+    return f"read-{round_}-{written.authority_id.removeprefix('written:')}-{written.text_digest[:12]}"
+
+
+async def wait_for_word(case: Case, paper: Meanwhile, offer: TermsOffer, round_: int) -> Event:
+    """Wait for the customer's written word; meanwhile the agreement goes its own way (B3, B5)."""
+    settings, request = office().settings, case.request
+    assert request.bridge is not None  # noqa: S101 - only a bridge comes here
+    contact = Person(name=request.bridge.contact.name, email=request.bridge.contact.email)
+    closes = settings.calendar.start_of(request.bridge.needed_by + timedelta(days=DAYS_AFTER_NEEDED + 1))
+    reminded = settings.calendar.business_moment_after(offer.sent_at, 1)
+    inbox = Inbox([], [])
+    whose, moments = "", [closes]
+
+    async def look(hinted: bool) -> Event | None:
+        nonlocal inbox, whose, moments
+        await paper.go_on()
+        seen = await agreements.look_at_envelope(case, paper.envelope.envelope_id, hinted)
+        if seen is not None:
+            return seen
+        inbox = await look_through(case, offer)
+        if inbox.confirmed is not None:
+            name, written = inbox.confirmed
+            return Confirmed(
+                evidence=name,
+                authority_id=written.authority_id,
+                received_at=written.received_at,
+                sender=written.sender,
+            )
+        if case.now() >= closes and not inbox.to_read:
+            return NoAnswer(until=closes)
+        _, asked_again = await paper.press_contracts()
+        moments = [moment for moment in (asked_again, paper.due) if moment is not None]
+        if inbox.to_read:
+            whose, turn = await press_reader(case, inbox, round_)
+            moments += [turn] if turn is not None else []
+            return None
+        moments.append(closes)
+        letter = bridge_letters.terms(case, offer)
+        if case.now() >= reminded:
+            await case.send(letter.again())
+        else:
+            moments.append(reminded)
+        return None
+
+    def as_found(wait: Wait) -> Wait:
+        until = min(moments, default=None)
+        explain = "\n\n".join([explain_inbox(inbox, offer), paper.explain()])
+        if not inbox.to_read:
+            return replace(wait, until=until, explain=explain)
+        return replace(
+            wait,
+            awaited=case.requester,
+            what=f"Read what {whose or 'the customer'} wrote, in full, and say what it means",
+            role="requester",
+            until=until,
+            explain=explain,
+            choices={"evidence": inbox.choices},
+        )
+
+    async def check(event: Event) -> None:
+        await paper.check(event)
+        if isinstance(event, ReplyRead):
+            await check_reading(case, offer, event)
+
+    async def aside(event: Event, occasion: str) -> bool:
+        if isinstance(event, ReplyRead) and event.choice == "asks":
+            await remember_question(case, offer, event)
+            return True
+        return await paper.aside(event, occasion)
+
+    return await wait_for(
+        case,
+        Wait(
+            name=f"confirmation-{round_}",
+            awaited=contact,
+            what=f"Confirm the terms of the bridge for {offer.what} in writing",
+            form=ConfirmationForm,
+            role="confirmer",
+            tags=(agreements.AWAITED,),
+            check=check,
+            aside=aside,
+            after_look=as_found,
+        ),
+        look,
+    )
+
+
+async def press_reader(case: Case, inbox: Inbox, round_: int) -> tuple[str, datetime | None]:
+    """Ask the requester to read the newest message, again after the patience, then the senior colleague."""
+    _, written = inbox.to_read[-1]
+    key = f"read-asked-{round_}-{written.authority_id.removeprefix('written:')}"
+    since = datetime.fromisoformat(await case.journal.put(f"since-{key}", case.now().isoformat()))
+    wait = Wait(
+        name=key,
+        awaited=case.requester,
+        what="Read the customer's message",
+        form=ConfirmationForm,
+        letter=bridge_letters.reading_asked(case, key, written),
+    )
+    _, until = await ask_the_awaited(case, wait, since, case.now())
+    return written.sender_name or written.sender, until
+
+
+async def check_reading(case: Case, offer: TermsOffer, event: ReplyRead) -> None:
+    """What was read must still be there, as it was shown, and from somebody who may confirm. Raises `AnswerAgain`."""
+    name, digest = named_in(event.evidence)
+    inbox = await look_through(case, offer)
+    written = next((one for known, one in inbox.to_read if known == name), None)
+    if written is None:
+        raise AnswerAgain("evidence: choose one of the messages that are listed above the form.")
+    if not digest or not written.text_digest.startswith(digest):
+        raise AnswerAgain("evidence: the message has changed since it was shown; read it again.")
+    if event.choice == "wants other seats":
+        try:
+            read_seats(event.changes, tuple(line.product_name for line in case.request.lines))
+        except UnreadableAnswer as unreadable:
+            raise AnswerAgain(f"seats: {unreadable}") from None
+
+
+async def remember_question(case: Case, offer: TermsOffer, event: ReplyRead) -> None:
+    """A question was read: the wait goes on, and the message isn't shown as new any more."""
+    name, _ = named_in(event.evidence)
+    inbox = await look_through(case, offer)
+    for known, written in inbox.to_read:
+        if known == name:
+            await case.journal.put(read_key(offer.round, written), {"by": event.by, "choice": event.choice})
+
+
+async def agreed(case: Case, offer: TermsOffer, event: Confirmed | ReplyRead, round_: int) -> Agreed:
+    """The word that counts, with the reading of whoever read it."""
+    key = f"agreed-{round_}"
+    kept = case.journal.get(key)
+    if kept is None and isinstance(event, Confirmed):
+        kept = await case.journal.put(key, {"confirmed": event.model_dump(mode="json"), "reading": None})
+    elif kept is None and isinstance(event, ReplyRead):
+        name, digest = named_in(event.evidence)
+        found = await candidates(case.request, await confirmers(case.request), offer.sent_at, offer.conversation_id)
+        written = next((w for known, w in found if known == name and w.text_digest.startswith(digest)), None)
+        if written is None:
+            raise RuntimeError(f"{name} was read and confirmed by {event.by}, but is not there any more: move it back")
+        reading = PersonsReading(
+            by=event.by, at=case.now(), written_id=written.authority_id, text_digest=written.text_digest
+        )
+        confirmed = Confirmed(
+            evidence=name,
+            authority_id=written.authority_id,
+            received_at=written.received_at,
+            sender=written.sender,
+            read_by=event.by,
+            text_digest=written.text_digest,
+        )
+        kept = await case.journal.put(
+            key, {"confirmed": confirmed.model_dump(mode="json"), "reading": reading.model_dump(mode="json")}
+        )
+    assert kept is not None  # noqa: S101 - both kinds were kept above
+    confirmed = Confirmed.model_validate(kept["confirmed"])
+    reading_kept = PersonsReading.model_validate(kept["reading"]) if kept["reading"] else None
+    by = f"{confirmed.sender}" + (f", as read in full by {confirmed.read_by}" if confirmed.read_by else "")
+    await case.record(
+        f"confirmed {round_}",
+        f"{confirmed.sender} confirmed the terms in writing: {offer.what}.",
+        by=by,
+        public=True,
+    )
+    basis = WrittenWord(
+        evidence=confirmed.evidence, authority_id=confirmed.authority_id, offer=offer, reading=reading_kept
+    )
+    return Agreed(offer=offer, basis=basis, confirmed=confirmed)
+
+
+async def confirmers(request: CheckedRequest) -> tuple[str, ...]:
+    """The mail addresses of the customer's people who may confirm now."""
+    rights = await authorised_contacts(request.customer.autotask_id, request.customer.itglue_id)
+    return tuple(dict.fromkeys(one.email.lower() for one in rights if one.may_confirm))
+
+
+async def change_seats(case: Case, event: ReplyRead, round_: int) -> None:
+    """The customer wants other seats: prices for that many are looked up, the agreement gets them too."""
+    request = case.request
+    seats = read_seats(event.changes, tuple(line.product_name for line in request.lines))
+    kept = case.journal.get(f"changed-lines-{round_}")
+    if kept is None:
+        lines = []
+        for line in request.lines:
+            wanted = seats.get(line.product_name, line.seats)
+            offers = await catalogue.offers_of(line.product_id, request.customer.pax8_id, wanted)
+            lines.append(line.model_copy(update={"seats": wanted, "offers": offers}))
+        kept = await case.journal.put(f"changed-lines-{round_}", [line.model_dump(mode="json") for line in lines])
+    lines = [type(request.lines[0]).model_validate(one) for one in kept]
+    case.request = request.model_copy(
+        update={"lines": tuple(lines), "edition": request.edition + 1, "given_envelope": ""}
+    )
+    words = ", ".join(f"{line.seats} × {line.product_name}" for line in lines)
+    await case.record(f"other seats {round_}", f"The customer wants {words}; new terms go out.", by=event.by)
+
+
+async def bridge_closed(case: Case, paper: Meanwhile, offer: TermsOffer) -> None:
+    """No answer until two days after the day needed: closed, all told (B5). Raises `Ended` always."""
+    await case.send(bridge_letters.closed(case, offer))
+    why = "The customer did not confirm the terms of the bridge in time."
+    await end(case, paper.envelope, "No confirmation", why, by="the calendar")
+
+
+def explain_inbox(inbox: Inbox, offer: TermsOffer) -> str:
+    """What was written, in full, above the form; what counts is the sentence or a person's reading."""
+    calendar = office().settings.calendar
+    lines = [f"Counts by itself: a reply whose first line is `{offer.sentence}`.", explain_messages(inbox.to_read)]
+    if inbox.no_evidence:
+        lines += ["", "Also written, and it does not count:", ""]
+        lines += [
+            f"- {in_markdown(written.sender)}, {calendar.in_short(written.received_at)}: {in_markdown(why)}"
+            for written, why in inbox.no_evidence
+        ]
+    return "\n".join(lines)
+
+
+def explain_messages(messages: list[tuple[str, Written]]) -> str:
+    """Messages in full, above the form."""
+    calendar = office().settings.calendar
+    lines: list[str] = []
+    for name, written in messages:
+        lines += [
+            "",
+            f"### {in_markdown(written.sender_name or written.sender)}, {calendar.in_words(written.received_at)}",
+            f"{written.kind.value}, {in_markdown(written.sender)}: {in_markdown(written.subject)} ({name})",
+            "",
+            *(f"> {in_markdown(line)}  " for line in written.whole_text.splitlines()),
+        ]
+    return "\n".join(lines)

@@ -1,0 +1,89 @@
+"""On what an order rests, and how that evidence is read again right before the write (decisions 1 and 2, I1)."""
+
+from typing import Literal
+
+from pydantic import ValidationError
+
+from rules.authority import NotCovered, OrderAuthority, SignedAgreement, SignerDecision
+from rules.bridge import REPLY_GOOD_FOR, TermsOffer
+from rules.order import Frozen, LicenceOrder
+from rules.request import CheckedRequest
+from rules.written import PersonsReading, WrittenConfirmation
+from tasks.agreements import read_signed_agreement
+from tasks.contacts import authorised_contacts
+from tasks.office import office
+from tasks.written import read_written
+
+
+class SignedPaper(Frozen):
+    """An agreement in DocuSign, with contracts' decisions about who signed it (N5)."""
+
+    kind: Literal["paper"] = "paper"
+    envelope_id: str
+    decisions: tuple[SignerDecision, ...] = ()
+
+    @property
+    def authority_id(self) -> str:
+        return f"docusign:{self.envelope_id}"
+
+
+class WrittenWord(Frozen):
+    """The customer's written confirmation of our terms, and who read it where it isn't the offered sentence (B3).
+
+    `evidence` says where it lies: `mail:<id>`, `note:<id>` or `attached:<id>`.
+    """
+
+    kind: Literal["written"] = "written"
+    evidence: str
+    authority_id: str
+    offer: TermsOffer
+    reading: PersonsReading | None = None
+
+
+Basis = SignedPaper | WrittenWord
+
+
+class ConfirmationTooOld(Exception):
+    """The written confirmation is older than three business days: new terms must go out. Nothing was ordered (B5)."""
+
+
+async def read_authority(basis: Basis, request: CheckedRequest) -> OrderAuthority:
+    """The authority of an order, read fresh from its source; never cached (N5, B3).
+
+    Raises `NotSigned`, `NotCovered`, `ConfirmationTooOld`: in each of these nothing was ordered.
+    """
+    if isinstance(basis, SignedPaper):
+        return await read_signed_agreement(basis.envelope_id, request, basis.decisions)
+    written = await read_written(basis.evidence, request)
+    rights = await authorised_contacts(request.customer.autotask_id, request.customer.itglue_id)
+    good_until = office().settings.calendar.business_moment_after(written.received_at, REPLY_GOOD_FOR)
+    if office().clock.now() > good_until:
+        raise ConfirmationTooOld(
+            f"the confirmation of {written.received_at:%Y-%m-%d %H:%M} UTC is older than {REPLY_GOOD_FOR} business days"
+        )
+    if written.authority_id != basis.authority_id:
+        raise NotCovered(f"{basis.evidence} is not the message that was confirmed any more (B3).")
+    try:
+        return WrittenConfirmation(
+            offer=basis.offer, written=written, may_confirm=rights, reading=basis.reading, good_until=good_until
+        )
+    except ValidationError as invalid:
+        raise NotCovered("; ".join(str(error["msg"]) for error in invalid.errors())) from None
+
+
+def who_gave(authority: OrderAuthority) -> tuple[str, ...]:
+    """The mail addresses of the customer's people who gave an authority."""
+    if isinstance(authority, SignedAgreement):
+        return authority.signers
+    return (authority.written.sender,) if isinstance(authority, WrittenConfirmation) else ()
+
+
+def assert_mapped_products(authority: OrderAuthority, order: LicenceOrder) -> None:
+    """A row made by hand without a product id is the product that the map names so, or none; raises `NotCovered`."""
+    if not isinstance(authority, SignedAgreement):
+        return
+    ordered = {line.product_name: line.product_id for line in order.lines}
+    for row in authority.paper.lines:
+        mapped = office().settings.product_map.named(row.product_name)
+        if not row.product_id and (mapped is None or mapped.product_id != ordered.get(row.product_name)):
+            raise NotCovered(f"'{row.product_name}' was signed without an id, and the product map has another (N5).")

@@ -1,0 +1,374 @@
+"""The words of a bridge: what its mails say (B5, B7, Y3 to Y6). Wording only; what happens is in the flows."""
+
+from rules.agreement import price_text
+from rules.bridge import BridgeDates, TermsOffer
+from rules.order import Term
+from rules.people import Person
+from rules.request import CheckedRequest
+from rules.written import Written
+from tasks.bridges import Bridge
+from tasks.case import Case
+from tasks.letters import Letter
+from tasks.office import office
+
+FIVE_DAYS = "Setting licences up may take up to five business days after signing."
+
+
+def when(moment: object) -> str:
+    """A moment for people, with its zone."""
+    return office().settings.calendar.in_words(moment)  # type: ignore[arg-type]
+
+
+def contact_of(request: CheckedRequest) -> Person:
+    """Who confirmed, or is to confirm, for the customer."""
+    assert request.bridge is not None  # noqa: S101 - only for bridges
+    return Person(name=request.bridge.contact.name, email=request.bridge.contact.email)
+
+
+def signer_of(request: CheckedRequest) -> Person:
+    return Person(name=request.signer.name, email=request.signer.email)
+
+
+def customers(request: CheckedRequest) -> tuple[Person, ...]:
+    """Whom of the customer a bridge's news concern: who confirmed, and who is to sign."""
+    people = {one.email.lower(): one for one in (signer_of(request), contact_of(request))}
+    return tuple(people.values())[::-1]
+
+
+def figures_asked(case: Case) -> Letter:
+    """Y3 (a): pricing's figures come before the terms."""
+    request = case.request
+    return Letter(
+        kind="pricing-asked",
+        to=(office().settings.pricing,),
+        subject=f"{case.title}: please confirm the monthly and the annual price",
+        todo=f"Confirm both prices for {request.what}: open the run, press Resume, fill in the form.",
+        otherwise="Until then the customer gets no terms, and no bridge can be bought.",
+        facts=(
+            ("Customer", request.customer.name),
+            ("Needed by", str(request.bridge.needed_by if request.bridge else "")),
+            ("Asked by", str(request.requester)),
+        ),
+        link=case.run_link,
+        link_text="Confirm the prices",
+        from_person=case.requester,
+    )
+
+
+def terms(case: Case, offer: TermsOffer) -> Letter:
+    """The terms of B5 or Y3, with the dates for an order today, and the sentence that confirms them."""
+    request, dates = case.request, offer.dates
+    annual = offer.term_wanted is Term.ANNUAL
+    facts = [
+        (f"{line.seats} × {line.product_name}", _per_month(line.unit_price, offer.currency)) for line in offer.lines
+    ]
+    if annual:
+        facts = [(what, f"{price} on the monthly term") for what, price in facts]
+        facts += [(f"{name}, annual term", _per_month(price, offer.currency)) for name, price in offer.annual_prices]
+    facts += [
+        ("If ordered on", dates.start.isoformat()),
+        ("First month ends", dates.term_end.isoformat()),
+        ("Sign the agreement by", when(dates.cut_off)),
+    ]
+    return Letter(
+        kind=f"terms-{offer.round}",
+        to=(contact_of(request),),
+        cc=(case.requester,),
+        subject=f"{offer.what}: please confirm the terms for starting before the agreement is signed",
+        todo=f"Answer this mail with the line below as its first line if you want {offer.what} now, before the "
+        "agreement is signed.",
+        facts=tuple(facts),
+        paragraphs=tuple(annual_terms(dates) if annual else monthly_terms(dates)),
+        sentence=offer.sentence,
+        otherwise="Any other answer is read by a person first. Without an answer nothing is ordered.",
+        from_person=case.requester,
+    )
+
+
+def monthly_terms(dates: BridgeDates) -> list[str]:
+    """B5, word by word of the procedure, with its dates."""
+    return [
+        "With your confirmation you agree to the following.",
+        "(a) We order one month now. Unless the agreement is signed at least five business days before the first "
+        f"renewal, that is by {when(dates.cut_off)}, the subscription is cancelled at the month's end, "
+        f"{dates.term_end}, and service stops then.",
+        f"(b) {FIVE_DAYS}",
+        "The dates hold if we order today; after ordering we send you the true ones.",
+    ]
+
+
+def annual_terms(dates: BridgeDates) -> list[str]:
+    """Y3, word by word of the procedure, with its dates."""
+    return [
+        "You want the annual term. Until its agreement is signed you can have the licences by the month. With your "
+        "confirmation you agree to the following.",
+        "(a) The monthly term may cost more than the annual one: the prices stand above.",
+        f"(b) {FIVE_DAYS}",
+        f"(c) If the annual agreement is not signed by {when(dates.cut_off)}, five business days before the month "
+        f"expires, the subscription is cancelled at the month's end, {dates.term_end}. There are no exceptions: "
+        "service stops, and setting it up again may take up to five business days after signing.",
+        "(d) If you decide for the monthly term instead, tell us in writing by "
+        f"{when(dates.change_of_mind_until)}, ten business days before the month's end; the monthly agreement must "
+        f"then be signed by {when(dates.cut_off)}.",
+        "(e) Without a signed agreement, for either term, the subscription ends.",
+        "(f) This month does not count towards the annual term: the annual term is a full twelve months, and starts "
+        f"a few days before the month ends, about {dates.change_over:%Y-%m-%d}, so that service does not stop.",
+        "The dates hold if we order today; after ordering we send you the true ones.",
+    ]
+
+
+def terms_in_words(offer: TermsOffer, to: str) -> str:
+    """The terms as the ticket notes them (B5)."""
+    dates, which = offer.dates, "Y3" if offer.term_wanted is Term.ANNUAL else "B5"
+    return (
+        f"The terms of {which} for {offer.what} were mailed to {to}. If ordered on {dates.start}: first month until "
+        f"{dates.term_end}; agreement to be signed by {when(dates.cut_off)}, else it is cancelled at the month's end; "
+        f"provisioning up to five business days after signing. Asked for: '{offer.sentence}'."
+    )
+
+
+def _per_month(price: object, currency: str) -> str:
+    return f"{price_text(price)} {currency} per seat and month"  # type: ignore[arg-type]
+
+
+def reading_asked(case: Case, kind: str, written: Written) -> Letter:
+    """A message that only a person can understand has come."""
+    return Letter(
+        kind=kind,
+        to=(case.requester,),
+        subject=f"{case.title}: {written.sender_name or written.sender} has written, please read it",
+        todo="Read the message in full, then say what it means: open the run, press Resume.",
+        facts=(
+            ("From", written.sender),
+            ("Received", when(written.received_at)),
+            ("Subject", written.subject),
+        ),
+        otherwise="Until somebody has read it nothing is ordered.",
+        link=case.run_link,
+        link_text="Read it and decide",
+    )
+
+
+def closed(case: Case, offer: TermsOffer) -> Letter:
+    """No confirmation came in time (B5)."""
+    return Letter(
+        kind=f"closed-{offer.round}",
+        to=(contact_of(case.request),),
+        cc=(case.requester,),
+        subject=f"{offer.what}: nothing was ordered",
+        todo="We have not had your confirmation, so nothing was ordered.",
+        paragraphs=("If you still need it, tell us: we will send you new terms, or the agreement to sign.",),
+        from_person=case.requester,
+    )
+
+
+def true_dates(case: Case, bridge: Bridge, wanted: Term) -> Letter:
+    """After ordering: the true dates, in place of those "if ordered on" (B5)."""
+    dates = bridge.dates
+    facts = [
+        ("Licences", bridge.what),
+        ("Started", dates.start.isoformat()),
+        ("First month ends", dates.term_end.isoformat()),
+        ("Sign the agreement by", when(dates.cut_off)),
+    ]
+    if wanted is Term.ANNUAL:
+        facts.append(("Change of mind to monthly by", when(dates.change_of_mind_until)))
+    return Letter(
+        kind="bridge-dates",
+        to=customers(case.request),
+        cc=(case.requester,),
+        subject=f"{bridge.what}: your licences are ordered; please sign the agreement by {dates.cut_off:%Y-%m-%d}",
+        todo=f"Please sign the agreement by {when(dates.cut_off)}: it comes by mail from DocuSign.",
+        facts=tuple(facts),
+        paragraphs=(
+            "Your bills come from us. Billing notices inside Microsoft 365 are not used: please ignore them there.",
+        ),
+        otherwise=f"If it is not signed by then, the licences are cancelled and end on {dates.term_end}.",
+        from_person=case.requester,
+    )
+
+
+def earlier_cut_off(case: Case, bridge: Bridge, promised: object) -> Letter:
+    """The true cut-off is earlier than the one that the customer confirmed (B5)."""
+    return Letter(
+        kind="earlier-cut-off",
+        to=(case.requester, case.request.senior),
+        subject=f"{case.title}: the cut-off is earlier than the customer was told",
+        todo=f"Call the customer: the agreement must be signed by {when(bridge.dates.cut_off)}, "
+        f"not by {when(promised)} as the terms said.",
+        facts=(("Month ends", bridge.dates.term_end.isoformat()), ("Licences", bridge.what)),
+        by_when="today",
+        otherwise="At the true cut-off the licences are cancelled if the agreement is unsigned.",
+        link=case.run_link,
+        link_text="Open the run",
+    )
+
+
+def reminder(case: Case, bridge: Bridge, kind: str, is_out: bool) -> tuple[Letter, Letter]:
+    """On the way to the cut-off: to the signer, and to us."""
+    dates, request = bridge.dates, case.request
+    signer = Letter(
+        kind=f"remind-{request.edition}-{kind}",
+        to=customers(request),
+        subject=f"{bridge.what}: please sign by {when(dates.cut_off)}",
+        todo=f"Please sign the agreement by {when(dates.cut_off)}: it is in the mail from DocuSign."
+        if is_out
+        else f"The agreement for {bridge.what} is on its way to you; it must be signed by {when(dates.cut_off)}.",
+        otherwise=f"If it is not signed by then, the licences are cancelled and end on {dates.term_end}.",
+        from_person=case.requester,
+    )
+    ours = Letter(
+        kind=f"remind-us-{request.edition}-{kind}",
+        to=(case.requester,),
+        cc=(office().settings.contracts, request.senior),
+        subject=f"{case.title}: unsigned, the cut-off is {when(dates.cut_off)}",
+        todo="Call the customer about the signature." if is_out else "See to it that contracts releases the agreement.",
+        facts=(("Agreement", "with the customer" if is_out else "not released yet"), ("Licences", bridge.what)),
+        by_when=when(dates.cut_off),
+        otherwise=f"Unsigned, the licences are cancelled by themselves and end on {dates.term_end}.",
+        link=case.run_link,
+        link_text="Open the run",
+    )
+    return signer, ours
+
+
+def kept(case: Case, bridge: Bridge) -> Letter:
+    """Signed in time, monthly: the bridge is the subscription from now on."""
+    return Letter(
+        kind="customer-kept",
+        to=customers(case.request),
+        cc=(case.requester,),
+        subject=f"{bridge.what}: the agreement is signed, your licences go on",
+        todo="The agreement is signed. Your licences go on; there is nothing that you need to do.",
+        facts=(("Licences", bridge.what), ("Renews", bridge.dates.term_end.isoformat())),
+        from_person=case.requester,
+    )
+
+
+def billing_kept(case: Case, bridge: Bridge) -> Letter:
+    """P15: the bridge stays, under the signed agreement."""
+    request = case.request
+    return Letter(
+        kind="billing-kept",
+        to=(office().settings.billing,),
+        cc=(case.requester,),
+        subject=f"{case.title}: signed, the monthly line goes on",
+        todo="Keep the line in the customer's Autotask contract: the agreement is signed. Use its price from now on.",
+        facts=(
+            *_lines(bridge),
+            *(
+                (f"Price of {line.product_name}", f"{price_text(line.unit_price)} {request.currency} per seat")
+                for line in request.terms.lines
+            ),
+            ("Agreement", case.links["Agreement in DocuSign"]),
+        ),
+        link=case.links[f"Ticket {request.ticket_number}"],
+        link_text="Open the ticket",
+    )
+
+
+def _lines(bridge: Bridge) -> tuple[tuple[str, str], ...]:
+    return tuple(
+        (f"{one.seats} × {one.product_name}", f"subscription {one.subscription_id}") for one in bridge.licences
+    )
+
+
+def change_over_planned(case: Case, bridge: Bridge, at: object) -> Letter:
+    """Signed in time, annual: what happens when, and who watches (Y5, B6)."""
+    return Letter(
+        kind="change-over-planned",
+        to=customers(case.request),
+        cc=(case.requester,),
+        subject=f"{case.request.what}: the annual agreement is signed",
+        todo="The agreement is signed; there is nothing that you need to do.",
+        facts=(
+            ("The annual term starts", when(at)),
+            ("The monthly one ends", bridge.dates.term_end.isoformat()),
+        ),
+        paragraphs=("For a few days you have both, so that service does not stop.",),
+        from_person=case.requester,
+    )
+
+
+def billing_change_over(case: Case, bridge: Bridge, annual: tuple[tuple[str, str], ...]) -> Letter:
+    """P15: which line ends, which begins."""
+    return Letter(
+        kind="billing-change-over",
+        to=(office().settings.billing,),
+        cc=(case.requester,),
+        subject=f"{case.title}: annual begins, the monthly bridge ends on {bridge.dates.term_end}",
+        todo=f"End the monthly line with {bridge.dates.term_end} and begin the annual one.",
+        facts=(
+            *(("Ends", f"{what}, {which}, on {bridge.dates.term_end}") for what, which in _lines(bridge)),
+            *annual,
+        ),
+        link=case.links[f"Ticket {case.request.ticket_number}"],
+        link_text="Open the ticket",
+    )
+
+
+def ends_for_customer(
+    kind: str, to: tuple[Person, ...], what: str, term_end: object, users: tuple[str, ...], why: str, sender: Person
+) -> Letter:
+    """B7: what ends, when, who is affected, what to do, and how long setting it up again takes."""
+    affected = ", ".join(users) if users else "everybody who uses these licences"
+    return Letter(
+        kind=kind,
+        to=to,
+        cc=(sender,),
+        subject=f"{what}: cancelled, it ends on {term_end}",
+        todo=f"{why} The licences are cancelled: they end on {term_end}, and their users lose access then.",
+        facts=(("Licences", what), ("End", str(term_end)), ("Affected", affected)),
+        paragraphs=(
+            "If you want to keep the service, sign the agreement as soon as you can: it is in the mail from DocuSign, "
+            "or ask us for it. Setting the licences up again may take up to five business days after signing; until "
+            "then service stops.",
+        ),
+        from_person=sender,
+    )
+
+
+def ends_for_us(
+    kind: str, case: Case, to: tuple[Person, ...], lines: tuple[tuple[str, str], ...], term_end: object, why: str
+) -> Letter:
+    """B7: contracts, requester, senior and billing are told."""
+    return Letter(
+        kind=kind,
+        to=to,
+        subject=f"{case.title}: the bridge is cancelled, it ends on {term_end}",
+        todo=f"{why} The bridge is booked to end on {term_end}; the customer was told. Billing: end the line on that "
+        "day. Requester: help the customer's users with what they lose.",
+        facts=lines,
+        otherwise="Nothing is ordered again unless the agreement is signed and somebody confirms that it is wanted.",
+        link=case.run_link,
+        link_text="Open the run",
+    )
+
+
+def by_hand(kind: str, case: Case, to: tuple[Person, ...], what: str, by_when: str, otherwise: str) -> Letter:
+    """What can't be done or confirmed: a person must act, with the last safe moment."""
+    return Letter(
+        kind=kind,
+        to=to,
+        subject=f"{case.title}: a person must act {by_when}",
+        todo=what,
+        by_when=by_when,
+        otherwise=otherwise,
+        link=case.run_link,
+        link_text="Open the run",
+    )
+
+
+def countersign(case: Case, to: tuple[Person, ...], term_end: object, number: int) -> Letter:
+    """B7: the customer has signed, we have not: nothing is cancelled, and we are in a hurry."""
+    return Letter(
+        kind=f"countersign-{number}",
+        to=to,
+        subject=f"{case.title}: the customer has signed, our own signature is missing",
+        todo="Countersign the agreement in DocuSign today: the customer signed in time, only our signature is missing.",
+        facts=(("Month ends", str(term_end)),),
+        by_when="today",
+        otherwise="Nothing is cancelled for our own delay; two business days before the month's end a person decides.",
+        link=case.run_link,
+        link_text="Open the run",
+    )

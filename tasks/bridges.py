@@ -1,0 +1,126 @@
+"""A bridge under way: what names it, its dates as Pax8 gave them, its reminder and its deadline (B4, B7)."""
+
+from datetime import UTC, datetime, timedelta
+
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.states import Cancelled
+
+from rules.bridge import BridgeDates
+from rules.order import Frozen
+from rules.people import Person
+from rules.request import CheckedRequest
+from tasks.case import Case
+from tasks.ending import BridgeIds
+from tasks.licences import Licence
+from tasks.office import office
+from tasks.runs import runs_tagged
+from tasks.schedule import GUARD_END, SIGNATURE_DEADLINE, book_timed
+from tasks.tickets import open_reminder
+
+OPEN = "bridge-open"
+DEADLINE = "signature-deadline"
+GUARD = "end-guard"
+IDS, DATES = "bridge-ids", "bridge-dates"
+
+
+class Bridge(Frozen):
+    """A bridge that was bought: its names, its dates, its licences, and when it was ordered."""
+
+    ids: BridgeIds
+    dates: BridgeDates
+    licences: tuple[Licence, ...]
+    ordered_at: datetime
+
+    @property
+    def what(self) -> str:
+        return ", ".join(f"{one.seats} × {one.product_name}" for one in self.licences)
+
+
+def dates_of(licences: tuple[Licence, ...], ordered_at: datetime) -> BridgeDates:
+    """The dates of a bridge by its earliest end. Without any end the month from its start is taken (Words)."""
+    calendar, days = office().settings.calendar, office().settings.change_over_days
+    start = min(
+        (one.start.astimezone(UTC).date() for one in licences if one.start), default=calendar.day_of(ordered_at)
+    )
+    ends = [one.renews for one in licences if one.renews is not None]
+    return BridgeDates.of(start, min(ends), calendar, days) if ends else BridgeDates.foretold(start, calendar, days)
+
+
+async def open_bridge_reminder(
+    case: Case, request: CheckedRequest, dates: BridgeDates, licences: tuple[Licence, ...]
+) -> int:
+    """The reminder ticket: cancel at the month's end if unsigned, for the requester and another senior person (B4)."""
+    calendar = office().settings.calendar
+    what = ", ".join(f"{one.seats} × {one.product_name} ({one.subscription_id})" for one in licences)
+    return await open_reminder(
+        f"{case.reference}:bridge",
+        request.customer.autotask_id,
+        f"Cancel {request.what} of {request.customer.name} at the month's end if unsigned by {dates.cut_off:%Y-%m-%d}",
+        f"The monthly bridge {case.reference} ends or renews on {dates.term_end}: {what}.\n"
+        f"Cut-off for the customer's signature: {calendar.in_words(dates.cut_off)}.\n"
+        "The procedure looks at DocuSign right after it, and books the cancellation itself if the customer has not "
+        f"signed; this ticket says what became of it. Request: ticket {request.ticket_number}. {case.run_link}",
+        case.requester,
+        request.senior,
+        dates.cut_off,
+    )
+
+
+async def book_deadline(ids: BridgeIds, cut_off: datetime, generation: int = 1) -> None:
+    """Schedule the look at DocuSign for right after the cut-off, once for bridge, cut-off and generation (B7)."""
+    key = f"deadline-{ids.reference}-{cut_off:%Y%m%dT%H%M}-{generation}"
+    at = cut_off + timedelta(minutes=1)
+    await book_timed(SIGNATURE_DEADLINE, at, key, parameters_of(ids), (DEADLINE, f"deadline-of:{ids.reference}"))
+
+
+async def book_guard(ids: BridgeIds, subscription_id: str, why: str, look_at: datetime, successor_id: str = "") -> None:
+    """Schedule what guards a booked end until the day after it, once for a subscription and its end's reason."""
+    parameters = {
+        **parameters_of(ids),
+        "subscriptions": subscription_id,
+        "why": why,
+        "successor": successor_id,
+    }
+    tags = (GUARD, f"guard-of:{subscription_id}")
+    await book_timed(GUARD_END, look_at, f"guard-{subscription_id}-{why}", parameters, tags)
+
+
+def parameters_of(ids: BridgeIds) -> dict[str, object]:
+    """What the deadline's run is given: identifiers only (decision 6)."""
+    return {
+        "reference": ids.reference,
+        "ticket_id": ids.ticket_id,
+        "reminder_id": ids.reminder_id,
+        "envelope": ids.envelope_id,
+        "subscriptions": " ".join(ids.subscriptions),
+        "contact": ids.contact,
+        "requester": ids.requester,
+        "senior": ids.senior,
+        "procedure_run_id": ids.procedure_run_id,
+    }
+
+
+async def deadline_runs(reference: str) -> list[FlowRun]:
+    """Every run that stood or stands for a bridge's deadline."""
+    return [run async for run in runs_tagged([f"deadline-of:{reference}"])]
+
+
+async def take_off_deadline(reference: str, why: str) -> None:
+    """Take the deadline's run off; its history stays. One that runs already finds out by itself (B6)."""
+    async with get_client() as client:
+        for run in await deadline_runs(reference):
+            if run.state_type is StateType.SCHEDULED:
+                state: Cancelled = Cancelled(name="Taken off", message=why)  # type: ignore[valid-type]
+                await client.set_flow_run_state(run.id, state)
+
+
+def stands_for(run: FlowRun) -> bool:
+    """Whether a booked run will do its work, has done it, or has handed it to a person."""
+    if run.state is None or run.state.type in (StateType.FAILED, StateType.CRASHED):
+        return False
+    return run.state.type is not StateType.CANCELLED or run.state.name in ("Handed to a person", "Taken off", "Refused")
+
+
+def person_of(email: str, name: str = "") -> Person:
+    return Person(name=name or email, email=email)
