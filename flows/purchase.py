@@ -25,7 +25,7 @@ from tasks.mail import file_order_confirmations
 from tasks.net import AGREED_END, HAS_END, MAIL_AWAITED
 from tasks.office import office
 from tasks.provisioning import remember_licences
-from tasks.schedule import END_SUBSCRIPTION, book
+from tasks.schedule import END_SUBSCRIPTION, book_timed
 from tasks.tickets import complete_ticket, open_ticket
 from tasks.waiting import Wait, wait_for
 from tasks.written import NoSuchEvidence
@@ -511,12 +511,12 @@ async def schedule_end(case: Case, envelope: DraftedEnvelope, done: tuple[Licenc
         }
         tag = f"end-of:{licence.subscription_id}"
         await case.tag(HAS_END, tag, f"ends:{request.end.isoformat()}")
-        await book(
+        await book_timed(
             END_SUBSCRIPTION,
-            office().clock.real(at),
+            at,
             f"end-{licence.subscription_id}-{request.end.isoformat()}-1",
             parameters,
-            (tag, AGREED_END, f"until:{at.isoformat()}"),
+            (tag, AGREED_END),
         )
         await case.record(
             f"end scheduled {licence.product_name}"[:200],

@@ -9,9 +9,12 @@ from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
 from prefect.states import Completed
 
+from flows.bridge import bridge
 from flows.end_subscription import end_subscription
+from flows.guard_end import guard_end
 from flows.new_subscription import new_subscription
-from tasks import net
+from flows.signature_deadline import signature_deadline
+from tasks import net, net_bridges
 from tasks.lost import revive_lost_runs
 from tasks.net import Found
 from tasks.office import open_office
@@ -22,8 +25,8 @@ from tasks.overview import write_overview
 async def reconcile() -> State[Any]:
     """Find what was missed, and set it right.
 
-    Missed signatures, moments reached, lost runs, late order confirmations, envelopes whose run is gone, agreed ends
-    that no run stands for. Rewrites the table of open procedures.
+    Missed signatures and replies, moments reached, lost runs, late order confirmations, envelopes whose run is gone,
+    agreed ends and deadlines that no run stands for, bridges whose month moved. Rewrites the table of open procedures.
     """
     async with open_office() as office:
         looked_at = office.clock.now()
@@ -35,6 +38,9 @@ async def reconcile() -> State[Any]:
         await net.remember_look(looked_at)
         found += await net.file_late_confirmations()
         found += await net.guard_agreed_ends()
+        found += await net_bridges.wake_answered(waiting)
+        found += await net_bridges.guard_deadlines()
+        found += await net_bridges.read_months()
         found += await lost_runs()
         open_now = await write_overview()
         await report(found)
@@ -43,7 +49,8 @@ async def reconcile() -> State[Any]:
 
 async def lost_runs() -> list[Found]:
     """Runs lost in Pending, Running or Crashed."""
-    signatures = {flow.name: inspect.signature(flow.fn) for flow in (new_subscription, end_subscription)}
+    flows = (new_subscription, bridge, signature_deadline, guard_end, end_subscription)
+    signatures = {flow.name: inspect.signature(flow.fn) for flow in flows}
     return [Found(what=f"lost in {run.was}", who=run.name, done=run.now) for run in await revive_lost_runs(signatures)]
 
 

@@ -21,6 +21,7 @@ from tasks.contacts import authorised_contacts
 from tasks.forms import AnswerAgain, ConfirmationForm, PricingForm
 from tasks.licences import used_by_another
 from tasks.mail import when_sent
+from tasks.net_bridges import CONFIRMER
 from tasks.office import office
 from tasks.waiting import Wait, ask_the_awaited, wait_for
 from tasks.written import candidates
@@ -156,7 +157,8 @@ async def offer_terms(case: Case, paper: Meanwhile, round_: int) -> TermsOffer:
     offer = offer.model_copy(
         update={"sent_at": sent.at, "message_id": sent.internet_message_id, "conversation_id": sent.conversation_id}
     )
-    await case.tag(f"conversation:{sent.conversation_id}")
+    confirms = [f"{CONFIRMER}{one}" for one in await confirmers(request)]
+    await case.tag(f"conversation:{sent.conversation_id}", *confirms)
     await case.record(
         f"terms sent {round_}",
         bridge_letters.terms_in_words(offer, request.bridge.contact.name),

@@ -21,7 +21,7 @@ from tasks.letters import Letter
 from tasks.mail import move_confirmations, send_letter
 from tasks.office import office
 from tasks.runs import PROCEDURE, Woken, runs_tagged, set_tags, tag_value, wake
-from tasks.schedule import END_SUBSCRIPTION, book
+from tasks.schedule import END_SUBSCRIPTION, TIMED, book_timed
 from tasks.tickets import note_stage
 
 READ_TO = "countersign_docusign_read_to"
@@ -86,16 +86,16 @@ async def wake_due(waiting: list[FlowRun]) -> list[Found]:
 
 
 async def bring_forward(now: datetime) -> list[Found]:
-    """Runs of agreed ends that Prefect has scheduled for later than our clock says: it was moved (decision 9)."""
+    """Booked runs that Prefect has scheduled for later than our clock says: it was moved (decision 9)."""
     found = []
     async with get_client() as client:
-        for run in [run async for run in runs_tagged([AGREED_END], (StateType.SCHEDULED,))]:
+        for run in [run async for run in runs_tagged([TIMED], (StateType.SCHEDULED,))]:
             until, later = tag_value(run, "until"), run.next_scheduled_start_time
             if until is None or later is None or datetime.fromisoformat(until) > now or later <= datetime.now(UTC):
                 continue
             due: Any = Scheduled(scheduled_time=datetime.now(UTC))
             await client.set_flow_run_state(run.id, due)
-            found.append(Found(what="due: agreed end", who=run.name, done="brought forward"))
+            found.append(Found(what="due: a booked run", who=run.name, done="brought forward"))
     return found
 
 
@@ -215,9 +215,9 @@ async def guard_agreed_ends() -> list[Found]:
             runs = standing.get(subscription_id, [])
             if any(stands_for_it(run) for run in runs):
                 continue
-            await book(
+            await book_timed(
                 END_SUBSCRIPTION,
-                office().clock.real(office().clock.now()),
+                office().clock.now(),
                 f"end-{subscription_id}-{end}-{len(runs) + 1}",
                 {
                     "subscription_id": subscription_id,

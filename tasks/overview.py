@@ -11,6 +11,7 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from tasks.casefile import in_markdown
 from tasks.office import office
 from tasks.runs import PROCEDURE, runs_tagged, tag_value
+from tasks.schedule import TIMED
 
 KEY = "open-procedures"
 FAR = "9999"
@@ -26,7 +27,7 @@ async def write_overview() -> int:
         StateType.FAILED,
         StateType.CRASHED,
     )
-    runs = [run async for run in runs_tagged([PROCEDURE], states) if tag_value(run, "ref") is not None]
+    runs = [run async for run in runs_tagged([PROCEDURE], states) if is_a_procedure(run)]
     runs.sort(key=lambda run: (tag_value(run, "until") or FAR, str(run.created)))
     table = json.dumps([row(run) for run in runs])
     async with get_client() as client:
@@ -38,6 +39,12 @@ async def write_overview() -> int:
                 ArtifactCreate(key=KEY, type="table", description="Open procedures, soonest first", data=table)
             )
     return len(runs)
+
+
+def is_a_procedure(run: FlowRun) -> bool:
+    """Whether somebody may be waiting for it: a booked run that sleeps until its moment is no procedure of its own."""
+    sleeps = TIMED in (run.tags or []) and run.state_type is StateType.SCHEDULED
+    return tag_value(run, "ref") is not None and not sleeps
 
 
 def row(run: FlowRun) -> dict[str, str]:

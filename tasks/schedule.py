@@ -8,6 +8,7 @@ from prefect.client.orchestration import get_client
 from prefect.states import Scheduled
 
 from tasks.office import office
+from tasks.runs import PROCEDURE
 
 RECONCILE = "reconcile/main"
 END_SUBSCRIPTION = "end-subscription/main"
@@ -35,7 +36,7 @@ async def book_timed(
 ) -> UUID:
     """Schedule a deployment's run for a business moment, once for a key; reconcile watches it by its tags."""
     at = office().clock.real(moment)
-    return await book(deployment, at, key, parameters, (*tags, TIMED, f"until:{moment.isoformat()}"))
+    return await book(deployment, at, key, parameters, (*tags, PROCEDURE, TIMED, f"until:{moment.isoformat()}"))
 
 
 async def book(deployment: str, at: datetime, key: str, parameters: dict[str, Any], tags: tuple[str, ...] = ()) -> UUID:

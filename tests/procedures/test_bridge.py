@@ -1,14 +1,13 @@
 """A bridge on its straight roads: confirmed by mail, bought for a month, and brought to each of its ends (B, Y)."""
 
-from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from prefect.client.schemas.objects import State
 
 from tests.procedures.harness import Bench
-from tests.procedures.people import WEBHOOK, assert_done, launch, mails, notes, ordered, settings
-from tests.procedures.requests import ROBERTA, bridge
+from tests.procedures.people import WEBHOOK, assert_done, launch, ordered, settings
+from tests.procedures.requests import bridge
 
 
 async def confirm(bench: Bench, run: UUID, **answer: Any) -> State[Any]:

@@ -1,0 +1,94 @@
+"""The net below the bridges: replies nobody read, deadlines no run stands for, months that moved (decision 5, B7)."""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from prefect.client.schemas.objects import FlowRun
+from prefect.variables import Variable
+
+from tasks.bridges import DATES, OPEN, Bridge, book_deadline, deadline_runs, stands_for
+from tasks.ending import read_term
+from tasks.journal import Journal
+from tasks.net import Found
+from tasks.office import office
+from tasks.runs import runs_tagged, tag_value, wake
+from vendors.errors import NotFound
+from vendors.graph import Message
+
+MAIL_LINK = "countersign_mail_link"
+BRIDGES_READ = "countersign_bridges_read_on"
+FIRST_MAILS = timedelta(days=10)
+INBOX = "inbox"
+CONFIRMER = "confirmer:"
+
+
+async def wake_answered(waiting: list[FlowRun]) -> list[Found]:
+    """Wake the bridges whose customer has answered: one delta of the inbox, whatever the number waiting."""
+    awaited = [run for run in waiting if (tag_value(run, "wait") or "").startswith("confirmation-")]
+    changed, link = await mailbox_changes()
+    found: list[Found] = []
+    for run in awaited:
+        conversations = {tag.removeprefix("conversation:") for tag in run.tags or [] if tag.startswith("conversation:")}
+        confirmers = {tag.removeprefix(CONFIRMER) for tag in run.tags or [] if tag.startswith(CONFIRMER)}
+        if any(one.conversation_id in conversations or one.sender.lower() in confirmers for one in changed):
+            woken = await wake(run.id, "the shared mailbox, found by reconcile", "a message has come")
+            found.append(Found(what="a reply in the mailbox", who=run.name, done=woken.value))
+    await Variable.aset(MAIL_LINK, link, overwrite=True)
+    return found
+
+
+async def mailbox_changes() -> tuple[list[Message], str]:
+    """What came into the inbox since the last look, and the link for the next one. A forgotten link begins anew."""
+    kept = await Variable.aget(MAIL_LINK)
+    since = office().clock.now() - FIRST_MAILS
+    if kept:
+        try:
+            return await office().mail.delta(INBOX, str(kept))
+        except NotFound:
+            pass
+    return await office().mail.delta(INBOX, since=since)
+
+
+async def guard_deadlines() -> list[Found]:
+    """Every open bridge has a run that stands for its deadline; a missing or failed one is booked anew (B7, I5)."""
+    found = []
+    for run in [run async for run in runs_tagged([OPEN])]:
+        bought = await bridge_of(run.id)
+        if bought is None:
+            continue
+        runs = await deadline_runs(bought.ids.reference)
+        if any(stands_for(one) for one in runs):
+            continue
+        await book_deadline(bought.ids, bought.dates.cut_off, len(runs) + 1)
+        late = office().clock.now() > bought.dates.cut_off
+        found.append(Found(what="deadline without a run", who=run.name, done="done now" if late else "booked anew"))
+    return found
+
+
+async def bridge_of(run_id: UUID) -> Bridge | None:
+    """The bridge that a run has bought, by its memory."""
+    kept = (await Journal.load(run_id)).get(DATES)
+    return Bridge.model_validate(kept) if kept is not None else None
+
+
+async def read_months() -> list[Found]:
+    """Once a day: bridges whose subscription renewed, or whose month ends on another day than it did (B7).
+
+    Their runs are woken, work the cut-off out anew and tell a person.
+    """
+    today = office().settings.calendar.day_of(office().clock.now()).isoformat()
+    if await Variable.aget(BRIDGES_READ) == today:
+        return []
+    found = []
+    for run in [run async for run in runs_tagged([OPEN])]:
+        known = tag_value(run, "month-ends")
+        for tag in run.tags or []:
+            if not tag.startswith("sub:") or known is None:
+                continue
+            term = await read_term(tag.removeprefix("sub:"))
+            if term.commitment_end is not None and term.commitment_end != datetime.fromisoformat(known):
+                woken = await wake(run.id, "Pax8, found by reconcile", f"the month ends on {term.term_end}")
+                found.append(Found(what="another month's end", who=run.name, done=woken.value))
+                break
+    await Variable.aset(BRIDGES_READ, today, overwrite=True)
+    return found
