@@ -111,7 +111,7 @@ async def assign_ticket(ticket_id: int, assignee: Person, occasion: str) -> int:
     return ticket_id
 
 
-@step(key=lambda ticket_id, resolution: "complete")
+@step(key=lambda ticket_id, resolution: f"complete-{ticket_id}")
 async def complete_ticket(ticket_id: int, resolution: str) -> int:
     """Set the ticket to complete, with what was done. Only when no follow-up is open (decision 11)."""
     autotask, labels = office().autotask, office().settings.labels

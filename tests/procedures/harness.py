@@ -166,10 +166,7 @@ class Bench:
         """Play segments as long as the run is due now."""
         for _ in range(40):
             state = await self.state(run_id)
-            due = state.is_scheduled() and (state.state_details.scheduled_time or datetime.now(UTC)) <= datetime.now(
-                UTC
-            )
-            if not due:
+            if not is_due(state):
                 return state
             await self.segment(run_id)
         raise AssertionError("forty segments and no end")
@@ -218,13 +215,17 @@ class Bench:
         return state
 
     async def play_all(self) -> None:
-        """Play every procedure that is due now."""
-        async with get_client() as client:
-            due = FlowRunFilter.model_validate({"state": {"type": {"any_": ["SCHEDULED"]}}})
-            runs = await client.read_flow_runs(flow_run_filter=due)
-        for run in runs:
-            if run.deployment_id != self.deployments["reconcile"]:
+        """Play every procedure that is due now, and those that they set going."""
+        for _ in range(20):
+            async with get_client() as client:
+                scheduled = FlowRunFilter.model_validate({"state": {"type": {"any_": ["SCHEDULED"]}}})
+                runs = await client.read_flow_runs(flow_run_filter=scheduled)
+            due = [run for run in runs if run.deployment_id != self.deployments["reconcile"] and is_due(run.state)]
+            if not due:
+                return
+            for run in due:
                 await self.play(run.id)
+        raise AssertionError("twenty rounds, and still something is due")
 
     async def runs(self, name: str) -> list[FlowRun]:
         """Every run of a flow, oldest first."""
@@ -239,6 +240,12 @@ class Bench:
                 await asyncio.gather(*(client.delete_flow_run(run.id) for run in runs))
             for variable in await client.read_variables():
                 await client.delete_variable_by_name(variable.name)
+
+
+def is_due(state: State[Any] | None) -> bool:
+    """Whether a worker would take a run now."""
+    now = datetime.now(UTC)
+    return state is not None and state.is_scheduled() and (state.state_details.scheduled_time or now) <= now
 
 
 def flow_parameters(flow: Flow[..., Any], run: FlowRun) -> dict[str, Any]:

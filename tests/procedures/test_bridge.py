@@ -1,37 +1,100 @@
 """A bridge on its straight roads: confirmed by mail, bought for a month, and brought to each of its ends (B, Y)."""
 
-from typing import Any
-from uuid import UUID
+from datetime import timedelta
 
-from prefect.client.schemas.objects import State
-
+from tests.procedures.bridges import (
+    booked,
+    bought,
+    deadline,
+    pass_the_cut_off,
+    pass_to,
+    the_bridge,
+)
 from tests.procedures.harness import Bench
-from tests.procedures.people import WEBHOOK, assert_done, launch, ordered, settings
-from tests.procedures.requests import bridge
+from tests.procedures.people import WEBHOOK, assert_done, mails, notes, ordered
+from tests.procedures.requests import ADA, ROBERTA, SAM, TOM
 
-
-async def confirm(bench: Bench, run: UUID, **answer: Any) -> State[Any]:
-    """Ada answers the terms with the offered sentence; reconcile finds it."""
-    case = next(tag.removeprefix("ref:") for tag in (await bench.run(run)).tags if tag.startswith("ref:"))
-    bench.sandbox.post(f"mails/{case}%2Fterms-1/answer", {"sentence": True, **answer})
-    await bench.reconcile()
-    return await bench.state(run)
-
-
-async def bridged(bench: Bench, **changed: Any) -> UUID:
-    """A bridge that was confirmed and bought, its agreement with the customer."""
-    async with settings(release="sent directly"):
-        run = await launch(bench, bridge(**changed))
-        assert await bench.waits_for(run) == "confirmation-1"
-        await confirm(bench, run)
-    assert await bench.waits_for(run) == "agreement-1"
-    return run
+VISIO = ("Visio Plan 1", 3, "Monthly")
+ANNUAL = ("Visio Plan 1", 3, "1-Year")
 
 
 async def test_confirmed_by_mail_and_signed_in_time_it_is_kept(bench: Bench) -> None:
     """B2 to B6: a month on the offered sentence; signed, the same subscription goes on; nothing is bought twice."""
-    run = await bridged(bench)
-    assert ordered(bench) == [("Visio Plan 1", 3, "Monthly")]
+    run = await bought(bench)
+    assert ordered(bench) == [VISIO]
+    found = await the_bridge(bench, run)
     bench.sandbox.post(f"envelopes/{await bench.envelope(run)}/sign", {})
     assert_done(await bench.answer(run, action="look again", decided_by=WEBHOOK))
-    assert ordered(bench) == [("Visio Plan 1", 3, "Monthly")]
+    assert ordered(bench) == [VISIO]
+    assert (await deadline(bench, run)).state_name == "Taken off"
+    assert booked(bench) == []
+    reminder = bench.sandbox.get(f"records/autotask.tickets/{found.ids.reminder_id}")
+    assert reminder["completedDate"]
+    await pass_to(bench, found.dates.commitment_end + timedelta(days=1))
+    assert booked(bench) == []
+
+
+async def test_never_signed_it_is_cancelled_and_everybody_is_told(bench: Bench) -> None:
+    """B7: after the cut-off the end is booked, read back, told; the day after it is gone (I4)."""
+    run = await bought(bench)
+    found = await pass_the_cut_off(bench, run)
+    assert [one["subscription"] for one in booked(bench)] == list(found.ids.subscriptions)
+    told = mails(bench, to=ADA, subject="cancelled, it ends on")
+    assert len(told) == 1
+    assert "five business days" in told[0].text
+    ours = mails(bench, to=TOM, subject="the bridge is cancelled")
+    assert len(ours) == 1
+    assert set(ours[0].to) == {TOM, ROBERTA, SAM}  # Roberta is contracts and billing
+    assert "cancelled" in notes(bench, found.ids.reminder_id)
+    assert await bench.waits_for(run) == "late-signature"
+    for day in range(12):
+        await pass_to(bench, found.dates.cut_off + timedelta(days=day + 1))
+    guards = await bench.runs("guard-end")
+    assert [one.state_name for one in guards] == ["Completed"]
+    assert len(booked(bench)) == 1
+
+
+async def test_annual_follows_before_the_bridge_ends(bench: Bench) -> None:
+    """Y5: signed in time, annual is ordered before the bridge's end is booked behind it; service never stops."""
+    run = await bought(bench, term="1-Year", annual_reason="Ada asked for it.")
+    found = await the_bridge(bench, run)
+    bench.sandbox.post(f"envelopes/{await bench.envelope(run)}/sign", {})
+    await bench.answer(run, action="look again", decided_by=WEBHOOK)
+    assert await bench.waits_for(run) == "change-over"
+    assert ordered(bench) == [VISIO]
+    await pass_to(bench, found.dates.change_over + timedelta(minutes=2))
+    assert_done(await bench.state(run))
+    assert ordered(bench) == [VISIO, ANNUAL]
+    assert [one["subscription"] for one in booked(bench)] == list(found.ids.subscriptions)
+
+
+async def test_signed_late_it_is_ordered_anew(bench: Bench) -> None:
+    """Y6: signed after the cut-off, somebody confirms that it is still wanted, and it is ordered under the paper."""
+    run = await bought(bench)
+    found = await pass_the_cut_off(bench, run)
+    bench.sandbox.set_clock(found.dates.commitment_end + timedelta(days=2))
+    bench.sandbox.post(f"envelopes/{await bench.envelope(run)}/sign", {})
+    await bench.answer(run, action="look again", decided_by=WEBHOOK)
+    assert await bench.waits_for(run) == "late-still-wanted"
+    assert ordered(bench) == [VISIO]
+    await bench.answer(run, action="accept", decided_by=TOM)
+    if (await bench.state(run)).is_paused():
+        bench.sandbox.advance(seconds=700)
+        await bench.reconcile()
+    assert_done(await bench.state(run))
+    assert ordered(bench) == [VISIO, VISIO]
+
+
+async def test_signed_by_the_customer_but_not_by_us_nothing_is_cancelled(bench: Bench) -> None:
+    """B7: our own delay cancels nothing; we are pressed, and once we have signed it is kept."""
+    run = await bought(bench)
+    bench.sandbox.post(f"envelopes/{await bench.envelope(run)}/sign", {"by": "customer"})
+    found = await pass_the_cut_off(bench, run)
+    assert booked(bench) == []
+    assert mails(bench, subject="our own signature is missing")
+    bench.sandbox.post(f"envelopes/{await bench.envelope(run)}/sign", {"by": "msp"})
+    assert_done(await bench.answer(run, action="look again", decided_by=WEBHOOK))
+    for day in range(8):
+        await pass_to(bench, found.dates.cut_off + timedelta(days=day + 1))
+    assert booked(bench) == []
+    assert (await deadline(bench, run)).state_name == "Taken off"
