@@ -1,5 +1,6 @@
 """No secret and no cost of ours comes to light, and nothing that is typed becomes markup (I8, N2, decision 8)."""
 
+import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator
@@ -16,7 +17,7 @@ from pydantic import SecretStr
 from tests.procedures import leaks
 from tests.procedures.attacks import memory, orders
 from tests.procedures.conftest import all_flows
-from tests.procedures.harness import Bench, Sandbox
+from tests.procedures.harness import RECORDED_EVERY, Bench, Sandbox
 from tests.procedures.requests import MATTHEW, ROBERTA, SAM, TOM, contoso
 from vendors.docusign import DocuSignBlock
 from vendors.graph import GraphPartnerBlock
@@ -130,6 +131,7 @@ async def everything(
         assert len(orders(bench)) == 1
         await bench.reconcile()
         await APILogHandler.aflush()
+        await asyncio.sleep(2 * RECORDED_EVERY)
         remembered = await memory(run)
         async with get_client() as client:
             artifacts = {str(one.key): str(one.data) for one in await client.read_artifacts()}
