@@ -166,11 +166,11 @@ class Bench:
 
     async def play(self, run_id: UUID) -> State[Any]:
         """Play segments as long as the run is due now."""
+        state = await self.state(run_id)
         for _ in range(40):
-            state = await self.state(run_id)
             if not is_due(state):
                 return state
-            await self.segment(run_id)
+            state = await self.segment(run_id)
         raise AssertionError("forty segments and no end")
 
     async def answer(self, run_id: UUID, **form: str) -> State[Any]:
