@@ -13,8 +13,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from uuid import UUID
 
 import httpx
 from prefect import Flow
-from prefect.client.orchestration import get_client
+from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.filters import ArtifactFilter, FlowFilter, FlowRunFilter
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.exceptions import Abort, Pause
@@ -130,10 +130,19 @@ class Bench:
         self.flows = flows
         self.deployments = deployments
         self.sandbox = sandbox
+        self._prefect: PrefectClient | None = None
+        self._flow_names: dict[UUID, str] = {}
+
+    @asynccontextmanager
+    async def prefect(self) -> AsyncIterator[PrefectClient]:
+        """A client of Prefect's, one for all that this bench asks; flows open their own, as under a worker."""
+        if self._prefect is None:
+            self._prefect = await get_client().__aenter__()
+        yield self._prefect
 
     async def start(self, name: str = "new-subscription", **parameters: Any) -> UUID:
         """Create a run as the API does; it is Scheduled, and nothing runs yet."""
-        async with get_client() as client:
+        async with self.prefect() as client:
             run = await client.create_flow_run_from_deployment(
                 self.deployments[name], parameters=parameters, tags=["countersign"] if name != "reconcile" else []
             )
@@ -141,27 +150,29 @@ class Bench:
 
     async def segment(self, run_id: UUID) -> State[Any]:
         """Play one segment, as a worker would: Pending, then the flow until it ends or suspends."""
-        async with get_client() as client:
+        async with self.prefect() as client:
             await client.set_flow_run_state(run_id, Pending(), force=True)
         await self.run_once(run_id)
         return await self.state(run_id)
 
     async def run_once(self, run_id: UUID) -> None:
         """Call the run's flow once, whatever comes of it."""
-        async with get_client() as client:
+        async with self.prefect() as client:
             run = await client.read_flow_run(run_id)
-            flow = self.flows[(await client.read_flow(run.flow_id)).name]
+            if run.flow_id not in self._flow_names:
+                self._flow_names[run.flow_id] = (await client.read_flow(run.flow_id)).name
+        flow = self.flows[self._flow_names[run.flow_id]]
         with suppress(Pause, Abort, asyncio.CancelledError):
             await run_flow_async(flow, flow_run=run, parameters=flow_parameters(flow, run), return_type="state")
 
     async def state(self, run_id: UUID) -> State[Any]:
-        async with get_client() as client:
+        async with self.prefect() as client:
             run = await client.read_flow_run(run_id)
         assert run.state is not None
         return run.state
 
     async def run(self, run_id: UUID) -> FlowRun:
-        async with get_client() as client:
+        async with self.prefect() as client:
             return await client.read_flow_run(run_id)
 
     async def play(self, run_id: UUID) -> State[Any]:
@@ -175,7 +186,7 @@ class Bench:
 
     async def answer(self, run_id: UUID, **form: str) -> State[Any]:
         """Answer the form of a waiting run, as the UI does, and play what follows."""
-        async with get_client() as client:
+        async with self.prefect() as client:
             verdict = await client.resume_flow_run(run_id, run_input=form)
         assert verdict.status == "ACCEPT", verdict
         return await self.play(run_id)
@@ -193,7 +204,7 @@ class Bench:
 
     async def case_file(self, run_id: UUID) -> str:
         """The Markdown of the run's page."""
-        async with get_client() as client:
+        async with self.prefect() as client:
             of_run = ArtifactFilter.model_validate({"flow_run_id": {"any_": [run_id]}})
             found = await client.read_artifacts(artifact_filter=of_run)
         pages = [a.data for a in found if a.type == "markdown"]
@@ -205,7 +216,7 @@ class Bench:
         assert run.state is not None
         keys = run.state.state_details.run_input_keyset
         assert keys is not None, f"{run.state.name} has no form"
-        async with get_client() as client:
+        async with self.prefect() as client:
             return str(json.loads(await client.read_flow_run_input(run_id, keys["description"])))
 
     async def reconcile(self) -> State[Any]:
@@ -219,7 +230,7 @@ class Bench:
     async def play_all(self) -> None:
         """Play every procedure that is due now, and those that they set going."""
         for _ in range(20):
-            async with get_client() as client:
+            async with self.prefect() as client:
                 scheduled = FlowRunFilter.model_validate({"state": {"type": {"any_": ["SCHEDULED"]}}})
                 runs = await client.read_flow_runs(flow_run_filter=scheduled)
             due = [run for run in runs if run.deployment_id != self.deployments["reconcile"] and is_due(run.state)]
@@ -231,17 +242,19 @@ class Bench:
 
     async def runs(self, name: str) -> list[FlowRun]:
         """Every run of a flow, oldest first."""
-        async with get_client() as client:
+        async with self.prefect() as client:
             wanted = FlowFilter.model_validate({"name": {"any_": [name]}})
             return sorted(await client.read_flow_runs(flow_filter=wanted), key=lambda run: str(run.created))
 
     async def forget_all(self) -> None:
         """Delete every run, and what reconcile remembers: the next test starts on a clean server."""
-        async with get_client() as client:
+        async with self.prefect() as client:
             while (await client.request("POST", "/flow_runs/bulk_delete", json={})).json()["deleted"]:
                 pass
             for variable in await client.read_variables():
                 await client.delete_variable_by_name(variable.name)
+            await client.__aexit__(None, None, None)
+        self._prefect = None
 
 
 def is_due(state: State[Any] | None) -> bool:
