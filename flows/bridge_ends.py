@@ -154,12 +154,12 @@ async def follow_the_term(case: Case, bought: Bridge) -> BridgeDates:
     """The bridge's dates by what Pax8 says now: an end that moved gives another cut-off, and a person is told (B7)."""
     ends = [term.commitment_end for one in bought.ids.subscriptions if (term := await read_term(one)).commitment_end]
     end = min(ends, default=bought.dates.commitment_end)
-    if end == bought.dates.commitment_end:
+    calendar = office().settings.calendar
+    if calendar.term_end(end) == bought.dates.term_end:
         return bought.dates
     moved = tuple(one.model_copy(update={"renews": end}) for one in bought.licences)
     dates = dates_of(moved, bought.ordered_at)
     await book_deadline(bought.ids, dates.cut_off)
-    calendar = office().settings.calendar
     what = (
         f"Pax8 shows another end of the bridge's month: {dates.term_end} instead of {bought.dates.term_end}. "
         f"The cut-off is {calendar.in_words(dates.cut_off)} now."

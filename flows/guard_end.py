@@ -9,6 +9,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Cancelled, Completed
 
 from flows.signature_deadline import NOT_BOOKED, SEVEN_DAYS, colleague, identify
+from rules.order import Term
 from rules.request import CheckedRequest
 from tasks import bridge_letters
 from tasks.case import Case
@@ -108,9 +109,10 @@ async def book_again(case: Case, ids: BridgeIds, term: TermReading, why: str, su
     look = f"-guard-{tries}"
     if why == "superseded":
         request = await request_of(ids)
-        if not successor or request is None:
+        annual = successor or await annual_behind(term)
+        if not annual or request is None:
             raise EndNotAgreed("the annual subscription was not active in time, or the bridge's run is gone (Y5)")
-        booked = await book_superseded_end(request, ids, term.subscription_id, term.term_end, successor, look)
+        booked = await book_superseded_end(request, ids, term.subscription_id, term.term_end, annual, look)
     elif why == "dead":
         booked = await book_dead_end(ids, term.subscription_id, term.term_end, look)
     else:
@@ -119,6 +121,19 @@ async def book_again(case: Case, ids: BridgeIds, term: TermReading, why: str, su
         f"booked again {tries}",
         f"The booked end of {term.product_name} had been dropped; it ends on {booked.term_end}.",
     )
+
+
+async def annual_behind(term: TermReading) -> str:
+    """The one active annual subscription of the same product; empty where there is none, or several (Y5)."""
+    found = [
+        one.id
+        async for one in office().pax8.subscriptions(company_id=term.company_id)
+        if one.product_id == term.product_id
+        and one.status == "Active"
+        and one.commitment_term is not None
+        and one.commitment_term.term == Term.ANNUAL.value
+    ]
+    return found[0] if len(found) == 1 else ""
 
 
 async def request_of(ids: BridgeIds) -> CheckedRequest | None:

@@ -135,10 +135,11 @@ class Meanwhile:
     async def press_contracts(self) -> tuple[str, datetime | None]:
         """Ask contracts for the release, again after its patience, then the senior colleague; who is awaited by now,
         and when that changes. Empty when contracts isn't awaited (B1, N3)."""
-        last = self._last()
-        if self.is_out or self.due is not None or office().settings.release is Release.DIRECT:
+        last, case, settings = self._last(), self.case, office().settings
+        if settings.release is Release.DIRECT:
+            await case.send(self._sent_directly())
+        if self.is_out or self.due is not None or settings.release is Release.DIRECT:
             return "", None
-        case, settings = self.case, office().settings
         round_ = len([one for one in self._said() if one["kind"] in ("differs", "taken back")]) + 1
         name = f"release-{self.edition}-{round_}"
         since = datetime.fromisoformat(await case.journal.put(f"since-{name}", case.now().isoformat()))
@@ -169,6 +170,21 @@ class Meanwhile:
         )
         person, until = await ask_the_awaited(case, wait, since, case.now())
         return person.name, until
+
+    def _sent_directly(self) -> Letter:
+        """B1, N3 with the setting "sent directly": contracts is told at once, with the draft."""
+        case, bridge = self.case, self.case.request.bridge
+        return Letter(
+            kind=f"bridge-asked-{self.edition}",
+            to=(office().settings.contracts,),
+            subject=f"{case.title}: a bridge is asked for; the agreement goes out directly",
+            todo="There is nothing to do: agreements go out directly by the settings.",
+            facts=(*case.facts, *agreements.prices_in_words(case.request.terms)),
+            paragraphs=(f"The customer needs it by {bridge.needed_by}: {bridge.reason}",) if bridge is not None else (),
+            link=case.links["Agreement in DocuSign"],
+            link_text="Open the agreement",
+            from_person=case.requester,
+        )
 
     # What was said of this edition, in order
 

@@ -353,6 +353,8 @@ def billing_facts(case: Case, placed: PlacedOrder, found: tuple[Licence, ...]) -
     request, calendar = case.request, office().settings.calendar
     prices = {line.product_name: line.unit_price for line in request.terms.lines}
     facts = [("Customer", request.customer.name)]
+    if case.leg.startswith("bridge"):
+        facts.append(("Bridge", "one month on the customer's written confirmation; you are told what follows it"))
     for licence in found:
         facts += [
             ("Product", f"{licence.seats} × {licence.product_name}"),

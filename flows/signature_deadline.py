@@ -316,11 +316,23 @@ async def nothing_to_do(case: Case, why: str) -> State[Any]:
 
 async def signed(case: Case, ids: BridgeIds, why: str) -> State[Any]:
     """DocuSign said signed first: written down, so that nobody cancels, and the bridge's run is woken."""
-    verdict = await decide(ids.reference, ids.reminder_id, Verdict.SIGNED, why, "deadline")
+    await take_back_unless_booked(ids, why)
+    verdict = await decide(ids.reference, ids.reminder_id, Verdict.SIGNED, why, f"deadline-{case.now():%Y%m%dT%H%M}")
     if verdict is Verdict.UNSIGNED:
-        raise RuntimeError("unsigned was found before, and could not be taken back: a person must look")
+        what = f"{why} But part of the bridge was cancelled before: unsigned was found first."
+        return await hand_to_person(case, ids, [await read_term(one) for one in ids.subscriptions], what)
     await wake_procedure(ids, "signed, found at the cut-off")
     return await nothing_to_do(case, why)
+
+
+async def take_back_unless_booked(ids: BridgeIds, why: str) -> None:
+    """A finding "unsigned" that has cancelled nothing yet no longer counts once DocuSign says signed (I4)."""
+    terms = [await read_term(one) for one in ids.subscriptions]
+    if (
+        not any(is_booked(term) for term in terms)
+        and await verdict_of(ids.reference, ids.reminder_id) is Verdict.UNSIGNED
+    ):
+        await take_back_unsigned(ids.reference, ids.reminder_id, why)
 
 
 async def wake_procedure(ids: BridgeIds, what: str) -> None:

@@ -20,7 +20,7 @@ from tasks.casefile import in_markdown
 from tasks.contacts import authorised_contacts
 from tasks.forms import AnswerAgain, ConfirmationForm, PricingForm
 from tasks.licences import used_by_another
-from tasks.mail import when_sent
+from tasks.mail import SentMail, when_sent
 from tasks.net_bridges import CONFIRMER
 from tasks.office import office
 from tasks.waiting import Wait, ask_the_awaited, wait_for
@@ -157,6 +157,11 @@ async def offer_terms(case: Case, paper: Meanwhile, round_: int) -> TermsOffer:
     offer = offer.model_copy(
         update={"sent_at": sent.at, "message_id": sent.internet_message_id, "conversation_id": sent.conversation_id}
     )
+    reminder = case.journal.get(f"reminded-{round_}")
+    if reminder is not None:
+        again = await when_sent(case.reference, SentMail.model_validate(reminder))
+        offer = offer.model_copy(update={"also_in": (again.conversation_id,)})
+        await case.tag(f"conversation:{again.conversation_id}")
     confirms = [f"{CONFIRMER}{one}" for one in await confirmers(request)]
     await case.tag(f"conversation:{sent.conversation_id}", *confirms)
     await case.record(
@@ -259,7 +264,8 @@ async def wait_for_word(case: Case, paper: Meanwhile, offer: TermsOffer, round_:
         moments.append(closes)
         letter = bridge_letters.terms(case, offer)
         if case.now() >= reminded:
-            await case.send(letter.again())
+            again = await case.send(letter.again())
+            await case.journal.put(f"reminded-{round_}", again.model_dump(mode="json"))
         else:
             moments.append(reminded)
         return None

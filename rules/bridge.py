@@ -130,7 +130,8 @@ class TermsOffer(Frozen):
 
     `term_wanted`: what the agreement will be for; the bridge itself is always monthly. `dates` are those "if
     ordered on …". `annual_prices`: pricing's figures for Y3 (a), product name and price per seat and month.
-    `sent_at`, `message_id` (the Internet message id) and `conversation_id` are those of the mail itself, read back.
+    `sent_at`, `message_id` (the Internet message id) and `conversation_id` are those of the mail itself, read back;
+    `also_in` are the conversations of its reminders, which say the same.
     `customer` and `ticket`, where given, bind the order too.
     """
 
@@ -144,6 +145,7 @@ class TermsOffer(Frozen):
     sent_at: AwareDatetime
     message_id: str = ""
     conversation_id: str = ""
+    also_in: tuple[str, ...] = ()
     customer: str = ""
     ticket: str = ""
 

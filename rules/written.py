@@ -125,7 +125,8 @@ def _why_read(written: Written, offer: TermsOffer) -> str:
     if written.kind is not WrittenKind.MAIL:
         kind = "a ticket note" if written.kind is WrittenKind.NOTE else "an attached message"
         return f"It is {kind}: only a reply by mail confirms by itself (B3)."
-    if not offer.conversation_id or written.conversation_id != offer.conversation_id:
+    ours = [one for one in (offer.conversation_id, *offer.also_in) if one]
+    if written.conversation_id not in ours:
         return "It is no reply to the mail with these terms (B5)."
     sentence, line = _plain(offer.sentence).casefold(), written.first_line.casefold()
     if line not in (sentence, f"{sentence}."):

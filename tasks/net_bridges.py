@@ -76,7 +76,8 @@ async def read_months() -> list[Found]:
 
     Their runs are woken, work the cut-off out anew and tell a person.
     """
-    today = office().settings.calendar.day_of(office().clock.now()).isoformat()
+    calendar = office().settings.calendar
+    today = calendar.day_of(office().clock.now()).isoformat()
     if await Variable.aget(BRIDGES_READ) == today:
         return []
     found = []
@@ -86,7 +87,7 @@ async def read_months() -> list[Found]:
             if not tag.startswith("sub:") or known is None:
                 continue
             term = await read_term(tag.removeprefix("sub:"))
-            if term.commitment_end is not None and term.commitment_end != datetime.fromisoformat(known):
+            if term.term_end is not None and term.term_end != calendar.term_end(datetime.fromisoformat(known)):
                 woken = await wake(run.id, "Pax8, found by reconcile", f"the month ends on {term.term_end}")
                 found.append(Found(what="another month's end", who=run.name, done=woken.value))
                 break

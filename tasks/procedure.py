@@ -75,13 +75,13 @@ async def tell_stuck(case: Case, error: Exception) -> None:
     log.error("The procedure can't go on: %s", error)
     try:
         await case.show("Stuck: a person is needed")
-        if not case.is_known:
-            return
+        settings = office().settings
+        to = case.requester if case.is_known else settings.senior_staff[0]
         await case.send(
             Letter(
                 kind=f"stuck-{type(error).__name__}-{len(case.journal.starting('put-off-'))}",
-                to=(case.requester,),
-                cc=(office().settings.senior_for(case.requester.email),),
+                to=(to,),
+                cc=(settings.senior_for(to.email),),
                 subject=f"{case.title}: the procedure can't go on by itself",
                 todo="Look at what stands in the way, mend it, and press Retry on the run's page.",
                 facts=(("What happened", str(error)[:500]),),
