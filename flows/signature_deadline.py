@@ -153,6 +153,9 @@ async def decide_and_act(case: Case, ids: BridgeIds, terms: list[TermReading]) -
     live = [term for term in terms if not is_booked(term)]
     verdict = await verdict_of(ids.reference, ids.reminder_id)
     if verdict is Verdict.SIGNED:
+        readings = await read_all(case, ids, live) if live else None
+        if readings and only_ours_is_missing(readings):
+            return await only_we_are_missing(case, ids, live)
         return await nothing_to_do(case, "The agreement was signed in time.")
     if not live and verdict is not Verdict.UNSIGNED:
         return await nothing_to_do(case, "The bridge's end is booked already.")
@@ -185,6 +188,12 @@ async def decide_and_act(case: Case, ids: BridgeIds, terms: list[TermReading]) -
         if unbooked:
             return await try_again(case, ids, live, unbooked)
     return await tell_everybody(case, ids, [await read_term(term.subscription_id) for term in terms], cut_off)
+
+
+def only_ours_is_missing(readings: tuple[EnvelopeReading, ...]) -> bool:
+    """Whether the customer has signed, and nobody but us keeps the agreement from being complete (B7)."""
+    role = office().settings.templates.client_role
+    return not any(one.is_completed for one in readings) and any(customer_signed(one, role) for one in readings)
 
 
 def has_renewed(term: TermReading) -> bool:
@@ -347,11 +356,11 @@ async def wake_procedure(ids: BridgeIds, what: str) -> None:
 async def only_we_are_missing(case: Case, ids: BridgeIds, live: list[TermReading]) -> State[Any]:
     """B7: our own delay cancels nothing. We are pressed daily; two business days before the end a person decides."""
     settings, calendar = office().settings, office().settings.calendar
-    verdict = await decide(
-        ids.reference, ids.reminder_id, Verdict.SIGNED, "The customer has signed, we have not.", "ours"
-    )
-    if verdict is Verdict.UNSIGNED:
-        raise RuntimeError("unsigned was found before the customer's signature: a person must look")
+    why = "The customer has signed, we have not."
+    await take_back_unless_booked(ids, why)
+    occasion = f"ours-{case.now():%Y%m%dT%H%M}"
+    if await decide(ids.reference, ids.reminder_id, Verdict.SIGNED, why, occasion) is Verdict.UNSIGNED:
+        return await hand_to_person(case, ids, live, f"{why} But part of the bridge was cancelled before.")
     ends = min(term.term_end for term in live if term.term_end)
     person_by = last_moment(live)
     number = len(case.journal.starting("pressed-")) + 1

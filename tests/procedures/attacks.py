@@ -10,6 +10,7 @@ from prefect import flow
 from prefect.client.orchestration import get_client
 
 from rules.request import CheckedRequest
+from tasks.authority import SignedPaper
 from tasks.journal import Journal
 from tasks.licences import place_order
 from tasks.office import open_office
@@ -104,7 +105,7 @@ async def try_to_order(attempts: Sequence[Attempt]) -> list[str]:
         async with open_office():
             for number, (request, envelope_id) in enumerate(attempts, start=1):
                 try:
-                    placed = await place_order(request, envelope_id, (), number)
+                    placed = await place_order(request, SignedPaper(envelope_id=envelope_id), number)
                     outcomes.append(f"ordered {placed.order_id}")
                 except Exception as no:
                     outcomes.append(f"{type(no).__name__}: {no}")
