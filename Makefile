@@ -16,7 +16,7 @@ help: ## this list
 run: $(READY) ## the whole thing on this machine: Prefect with its UI, worker, receiver, sandbox with its console
 	@$(RUN)/python -m deployments run
 
-demo: $(READY) ## one new subscription from request to billing notice, played through by itself
+demo: $(READY) ## a new subscription and five bridges, from request to their ends, played through by itself
 	@$(RUN)/python -m deployments.demo
 
 stop: $(READY) ## end what `make run` started in another window
@@ -47,7 +47,8 @@ quick: lint ## the tests that need neither PostgreSQL nor a browser nor a runnin
 
 soak: $(READY) system-packages ## the long forms: every call killed, 1,000 instant signatures, thousands of examples
 	COUNTERSIGN_SOAK=1 $(RUN)/python -m pytest --timeout 7200 tests/rules tests/procedures/test_survival.py \
-	    tests/procedures/test_instant_signature.py $(ARGS)
+	    tests/procedures/test_instant_signature.py tests/procedures/test_bridge_survival.py \
+	    tests/procedures/test_bridge_machine.py $(ARGS)
 
 lint: $(READY) ## ruff, its formatter, mypy, and the direction of imports
 	$(RUN)/ruff check .

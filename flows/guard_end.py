@@ -2,7 +2,6 @@
 
 from datetime import date, timedelta
 from typing import Any
-from uuid import UUID
 
 from prefect import flow
 from prefect.client.schemas.objects import State
@@ -10,8 +9,8 @@ from prefect.states import Cancelled, Completed
 
 from flows.signature_deadline import NOT_BOOKED, SEVEN_DAYS, colleague, identify
 from rules.order import Term
-from rules.request import CheckedRequest
 from tasks import bridge_letters
+from tasks.bridges import request_of
 from tasks.case import Case
 from tasks.ending import (
     BridgeIds,
@@ -22,10 +21,8 @@ from tasks.ending import (
     book_unsigned_end,
     is_booked,
 )
-from tasks.journal import Journal
 from tasks.office import office
 from tasks.procedure import conduct, sleep_until
-from tasks.requests import REQUEST
 from tasks.tickets import open_ticket
 
 MORNING = timedelta(hours=9)
@@ -134,16 +131,6 @@ async def annual_behind(term: TermReading) -> str:
         and one.commitment_term.term == Term.ANNUAL.value
     ]
     return found[0] if len(found) == 1 else ""
-
-
-async def request_of(ids: BridgeIds) -> CheckedRequest | None:
-    """The bridge's request, from its run's memory, if that is still there."""
-    try:
-        journal = await Journal.load(UUID(ids.procedure_run_id))
-    except Exception:
-        return None
-    kept = journal.get(REQUEST)
-    return CheckedRequest.model_validate(kept) if kept is not None else None
 
 
 async def look_behind(case: Case, ids: BridgeIds, term: TermReading, ends: date) -> State[Any]:

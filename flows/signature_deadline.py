@@ -19,7 +19,7 @@ from rules.refusal import refuse
 from rules.request import CheckedRequest
 from tasks import bridge_letters
 from tasks.agreements import NotSigned, read_envelopes_of
-from tasks.bridges import book_guard
+from tasks.bridges import book_guard, request_of
 from tasks.case import Case, Subject
 from tasks.decision import Verdict, decide, take_back_unsigned, verdict_of
 from tasks.ending import (
@@ -33,10 +33,8 @@ from tasks.ending import (
     read_term,
 )
 from tasks.forms import UnsignedByUsForm
-from tasks.journal import Journal
 from tasks.office import office
 from tasks.procedure import conduct, sleep_until
-from tasks.requests import REQUEST
 from tasks.runs import wake
 from tasks.step import TRANSIENT
 from tasks.tickets import complete_ticket, note_stage, open_ticket
@@ -289,16 +287,6 @@ async def tell_everybody(case: Case, ids: BridgeIds, terms: list[TermReading], c
     await wake_procedure(ids, "the cut-off passed unsigned")
     await case.show("Done")
     return Completed(message=f"{what}: unsigned at the cut-off, booked to end on {last}; everybody was told.")
-
-
-async def request_of(ids: BridgeIds) -> CheckedRequest | None:
-    """The bridge's request, for the names of users, if its run is still there."""
-    try:
-        journal = await Journal.load(UUID(ids.procedure_run_id))
-    except Exception:
-        return None
-    kept = journal.get(REQUEST)
-    return CheckedRequest.model_validate(kept) if kept is not None else None
 
 
 async def the_customers_people(ids: BridgeIds, request: CheckedRequest | None) -> tuple[Person, ...]:

@@ -1,6 +1,7 @@
 """A bridge under way: what names it, its dates as Pax8 gave them, its reminder and its deadline (B4, B7)."""
 
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun, StateType
@@ -8,10 +9,10 @@ from prefect.states import Cancelled
 
 from rules.bridge import BridgeDates
 from rules.order import Frozen
-from rules.people import Person
 from rules.request import CheckedRequest
 from tasks.case import Case
 from tasks.ending import BridgeIds
+from tasks.journal import Journal
 from tasks.licences import Licence
 from tasks.office import office
 from tasks.runs import runs_tagged
@@ -122,5 +123,11 @@ def stands_for(run: FlowRun) -> bool:
     return run.state.type is not StateType.CANCELLED or run.state.name in ("Handed to a person", "Taken off", "Refused")
 
 
-def person_of(email: str, name: str = "") -> Person:
-    return Person(name=name or email, email=email)
+async def request_of(ids: BridgeIds) -> CheckedRequest | None:
+    """The bridge's request, from its run's memory; None where that run is gone, or never was."""
+    try:
+        run_id = UUID(ids.procedure_run_id)
+    except ValueError:
+        return None
+    kept = (await Journal.load(run_id)).get("checked-request")
+    return CheckedRequest.model_validate(kept) if kept is not None else None

@@ -142,17 +142,7 @@ async def book_unsigned_end(ids: BridgeIds, subscription_id: str, term_end: date
     """Book a bridge's end because its agreement is unsigned at the cut-off (B7)."""
 
     async def unsigned(term: TermReading) -> EndAuthority:
-        await assert_bought_as_bridge(ids, term)
-        readings = await read_envelopes_of(ids.reference, ids.envelope_id)
-        return UnsignedAtCutoff(
-            reference=ids.reference,
-            subscription_id=subscription_id,
-            readings=readings,
-            client_role=office().settings.templates.client_role,
-            calendar=office().settings.calendar,
-            commitment_end=term.commitment_end,
-            at=office().clock.now(),
-        )
+        return UnsignedAtCutoff.model_validate(await unsigned_evidence(ids, term))
 
     return await book_end(subscription_id, term_end, unsigned)
 
@@ -162,19 +152,24 @@ async def book_dead_end(ids: BridgeIds, subscription_id: str, term_end: date, lo
     """Book a bridge's end because its agreement can't be signed any more: declined, voided, expired."""
 
     async def dead(term: TermReading) -> EndAuthority:
-        await assert_bought_as_bridge(ids, term)
-        readings = await read_envelopes_of(ids.reference, ids.envelope_id)
-        return AgreementDead(
-            reference=ids.reference,
-            subscription_id=subscription_id,
-            readings=readings,
-            client_role=office().settings.templates.client_role,
-            calendar=office().settings.calendar,
-            commitment_end=term.commitment_end,
-            at=office().clock.now(),
-        )
+        return AgreementDead.model_validate(await unsigned_evidence(ids, term))
 
     return await book_end(subscription_id, term_end, dead)
+
+
+async def unsigned_evidence(ids: BridgeIds, term: TermReading) -> dict[str, object]:
+    """What says that a bridge's agreement is unsigned, read right now: every envelope of its reference."""
+    await assert_bought_as_bridge(ids, term)
+    readings = await read_envelopes_of(ids.reference, ids.envelope_id)
+    return {
+        "reference": ids.reference,
+        "subscription_id": term.subscription_id,
+        "readings": readings,
+        "client_role": office().settings.templates.client_role,
+        "calendar": office().settings.calendar,
+        "commitment_end": term.commitment_end,
+        "at": office().clock.now(),
+    }
 
 
 @step(key=lambda request, ids, subscription_id, term_end, successor_id, look: f"{subscription_id}-{term_end}{look}")
