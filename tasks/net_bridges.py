@@ -6,7 +6,7 @@ from uuid import UUID
 from prefect.client.schemas.objects import FlowRun
 from prefect.variables import Variable
 
-from tasks.bridges import DATES, OPEN, Bridge, book_deadline, deadline_runs, stands_for
+from tasks.bridges import DATES, DEADLINE, OPEN, Bridge, book_deadline, deadline_runs, stands_for
 from tasks.ending import read_term
 from tasks.journal import Journal
 from tasks.net import Found
@@ -51,14 +51,17 @@ async def mailbox_changes() -> tuple[list[Message], str]:
 
 async def guard_deadlines() -> list[Found]:
     """Every open bridge has a run that stands for its deadline; a missing or failed one is booked anew (B7, I5)."""
-    found = []
+    found, standing = [], set()
+    async for deadline in runs_tagged([DEADLINE]):
+        if stands_for(deadline):
+            standing.add(tag_value(deadline, "deadline-of"))
     for run in [run async for run in runs_tagged([OPEN])]:
+        if tag_value(run, "bridge-of") in standing:
+            continue
         bought = await bridge_of(run.id)
         if bought is None:
             continue
         runs = await deadline_runs(bought.ids.reference)
-        if any(stands_for(one) for one in runs):
-            continue
         await book_deadline(bought.ids, bought.dates.cut_off, len(runs) + 1)
         late = office().clock.now() > bought.dates.cut_off
         found.append(Found(what="deadline without a run", who=run.name, done="done now" if late else "booked anew"))
