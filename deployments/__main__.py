@@ -51,7 +51,7 @@ def run() -> int:
 
 
 def show(stack: LocalStack) -> None:
-    """On a new world, play one order before the person's eyes, and leave two more waiting for him."""
+    """On a new world, play one order before the person's eyes, and leave three more waiting for him."""
     player = Player(stack.prefect_api, stack.sandbox_url)
     if player.effects():
         print("\nThe world is as you left it; `make clean` makes a new one.")
@@ -59,7 +59,7 @@ def show(stack: LocalStack) -> None:
     try:
         print("\nA new subscription, from the request to the billing notice:")
         one_order(player, print)
-        print("\nTwo more wait for you (Runs, then Resume; the customer signs in the console):")
+        print("\nThree more wait for you (Runs, then Resume; the customer signs in the console):")
         leave_waiting(player, print)
     except WentWrong as error:
         print(f"It went wrong: {error}", file=sys.stderr)

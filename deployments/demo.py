@@ -1,24 +1,24 @@
-"""The demonstration: one new subscription from request to billing, and others left waiting for a person.
+"""The demonstration: one new subscription, five bridges to their ends, and others left waiting for a person.
 
 `python -m deployments.demo` starts a stack of its own, plays everybody, checks what happened outside, and ends with
-exit status 0 only if all of it went right. `make run` shows the same order, and then leaves the stack to you.
+exit status 0 only if all of it went right. `make run` shows the first order, and then leaves the stack to you.
 """
 
 import shutil
 import sys
 import time
 from collections import Counter
+from datetime import timedelta
 from pathlib import Path
 
 from deployments.children import ChildFailed
 from deployments.environment import database_url_from_shell
+from deployments.five_bridges import ROBERTA, TOM, five_bridges
 from deployments.player import Player, Say, WentWrong
 from deployments.postgres import NoPostgres
 from deployments.running import AlreadyRuns, find_running
 from deployments.stack import HOME, LocalStack
 
-TOM = "tom@northgate.example"
-ROBERTA = "roberta@northgate.example"
 VISIO = {
     "customer": "Contoso Ltd",
     "ticket": "T20261118.0012",
@@ -57,6 +57,19 @@ LITWARE = {
     "mca_first_name": "Lena",
     "mca_last_name": "Hart",
     "pricing_first": True,
+}
+POWER_BI = {
+    "customer": "Contoso Ltd",
+    "ticket": "T20261118.0012",
+    "requester": TOM,
+    "confirmer": "ben@contoso.example",
+    "signer": "ada@contoso.example",
+    "why_now": "The auditors want the reports on Monday.",
+    "product": "Power BI Pro",
+    "seats": 2,
+    "quote_line": "Power BI Pro",
+    "mca_first_name": "Ada",
+    "mca_last_name": "Byte",
 }
 ONCE = {
     "draft created": 1,
@@ -109,13 +122,18 @@ def check(player: Player, say: Say) -> None:
 
 
 def leave_waiting(player: Player, say: Say) -> None:
-    """Start two more and leave them to the person in front of the screen."""
+    """Start three more and leave them to the person in front of the screen."""
     fabrikam = player.start("new-subscription", FABRIKAM, "demo-power-bi")
     litware = player.start("new-subscription", LITWARE, "demo-visio-2")
+    day = {"needed_by": f"{player.now() + timedelta(days=5):%Y-%m-%d}"}
+    bridge = player.start("bridge", {**POWER_BI, **day}, "demo-bridge")
     player.wait_until_waiting(fabrikam, "release-1")
     player.wait_until_waiting(litware, "pricing")
     say(f"  Fabrikam Inc · Power BI Pro × 5, annual: waits for contracts. In its form you are {ROBERTA}.")
     say("  Litware · Visio Plan 2 × 2: waits for prices. In its form you are matthew@northgate.example.")
+    player.wait_until_waiting(bridge, "confirmation-1")
+    say("  Contoso Ltd · Power BI Pro × 2, bridge: waits for Ben Okafor's written word. In the console: Mail, choose")
+    say("    ben@contoso.example, open the terms, press Answer “I confirm …”. Within seconds the month is bought.")
 
 
 def fresh_home() -> Path:
@@ -135,7 +153,9 @@ def main() -> int:
             print("\nA new subscription:")
             one_order(player, print)
             check(player, print)
-            print("\nTwo more, as far as they go without a person:")
+            print("\nFive bridges, by moving the sandbox's clock:")
+            five_bridges(player, print)
+            print("\nThree more, as far as they go without a person:")
             leave_waiting(player, print)
             stack.raise_if_ended()
     except (WentWrong, AlreadyRuns, ChildFailed, NoPostgres) as error:

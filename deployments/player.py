@@ -1,15 +1,18 @@
-"""Plays the people of a procedure over HTTP: the technician, contracts and the customer of the sandbox."""
+"""Plays the people of a procedure over HTTP: the technician, contracts, the customer, and time of the sandbox."""
 
 import time
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
 Say = Callable[[str], None]
 PATIENCE = 180.0
+NOT_FOUND = 404
 BUSY, BUSY_TRIES = 503, 10
-"""Prefect's answer while SQLite is locked; the idempotency key makes it safe to ask again."""
+"""Prefect's answer while SQLite is locked: a start has its idempotency key, and a form is answered once."""
 
 
 class WentWrong(Exception):
@@ -17,7 +20,7 @@ class WentWrong(Exception):
 
 
 class Player:
-    """Starts procedures through Prefect's API, answers their forms, and signs in the sandbox's console."""
+    """Starts procedures through Prefect's API, answers their forms, and acts in the sandbox's console."""
 
     def __init__(self, prefect_api: str, sandbox_url: str) -> None:
         self._prefect = httpx.Client(base_url=prefect_api, timeout=30)
@@ -27,12 +30,7 @@ class Player:
         """Start a procedure as another system would, with an idempotency key; returns the run's id."""
         found = self._prefect.get(f"/deployments/name/{deployment}/main").raise_for_status().json()
         body = {"parameters": parameters, "idempotency_key": key}
-        for _ in range(BUSY_TRIES):
-            made = self._prefect.post(f"/deployments/{found['id']}/create_flow_run", json=body)
-            if made.status_code != BUSY:
-                break
-            time.sleep(1)
-        return str(made.raise_for_status().json()["id"])
+        return str(self._insist(f"/deployments/{found['id']}/create_flow_run", body)["id"])
 
     def run(self, run_id: str) -> dict[str, Any]:
         """A flow run as Prefect has it."""
@@ -47,6 +45,18 @@ class Player:
         """Wait until the run is completed."""
         return self._wait(run_id, lambda run: run["state"]["type"] == "COMPLETED", "the end")
 
+    def wait_until_ended(self, run_id: str, name: str) -> dict[str, Any]:
+        """Wait until the run has ended under that name, e.g. `Ended unsigned`, which Prefect counts as cancelled."""
+        return self._wait(run_id, lambda run: run["state"]["name"] == name, name)
+
+    def wait_until(self, seen: Callable[[], bool], what: str) -> None:
+        """Wait until something is to be seen outside."""
+        until = time.monotonic() + PATIENCE
+        while not seen():
+            if time.monotonic() > until:
+                raise WentWrong(f"expected within {PATIENCE:.0f} s: {what}")
+            time.sleep(0.3)
+
     def _wait(self, run_id: str, reached: Callable[[dict[str, Any]], bool], what: str) -> dict[str, Any]:
         until = time.monotonic() + PATIENCE
         while time.monotonic() < until:
@@ -60,23 +70,69 @@ class Player:
 
     def answer(self, run_id: str, **form: str) -> None:
         """Answer the form of a waiting run; raises `WentWrong` with Prefect's reason."""
-        said = self._prefect.post(f"/flow_runs/{run_id}/resume", json={"run_input": form}).raise_for_status().json()
+        said = self._insist(f"/flow_runs/{run_id}/resume", {"run_input": form})
         if said["status"] != "ACCEPT":
             raise WentWrong(f"the answer was not taken: {said}")
+
+    def runs_tagged(self, tag: str) -> list[dict[str, Any]]:
+        """Every run that carries a tag."""
+        wanted = {"flow_runs": {"tags": {"all_": [tag]}}}
+        found: list[dict[str, Any]] = self._prefect.post("/flow_runs/filter", json=wanted).raise_for_status().json()
+        return found
+
+    def remembered(self, run_id: str, key: str) -> Any:
+        """What a procedure keeps in its run under a name; raises `WentWrong` if it keeps nothing there."""
+        found = self._prefect.get(f"/flow_runs/{run_id}/input/{key}")
+        if found.status_code == NOT_FOUND:
+            raise WentWrong(f"the run {run_id} remembers no {key}")
+        return found.raise_for_status().json()
+
+    def reference_of(self, run: dict[str, Any]) -> str:
+        """The reference of a procedure, CS-…."""
+        return next(str(tag).removeprefix("ref:") for tag in run["tags"] if tag.startswith("ref:"))
+
+    def _insist(self, path: str, body: dict[str, Any]) -> Any:
+        """Post to Prefect, again while it is busy."""
+        for _ in range(BUSY_TRIES):
+            answer = self._prefect.post(path, json=body)
+            if answer.status_code != BUSY:
+                break
+            time.sleep(1)
+        return answer.raise_for_status().json()
 
     def envelope_of(self, run: dict[str, Any]) -> str:
         """The DocuSign envelope of a procedure."""
         return next(str(tag).removeprefix("envelope:") for tag in run["tags"] if tag.startswith("envelope:"))
 
-    def sign(self, envelope_id: str) -> None:
-        """The customer signs, then we countersign; the sandbox's DocuSign calls the webhook."""
-        self._sandbox.post(f"/envelopes/{envelope_id}/sign", json={}).raise_for_status()
+    def sign(self, envelope_id: str, by: str = "all") -> None:
+        """The customer signs, then we countersign, or only one of us; the sandbox's DocuSign calls the webhook."""
+        self._sandbox.post(f"/envelopes/{envelope_id}/sign", json={"by": by}).raise_for_status()
+
+    def confirm(self, reference: str) -> None:
+        """The customer's contact answers the first mail with a bridge's terms by the sentence that it offers."""
+        mail = quote(f"{reference}/terms-1", safe="")
+        self._sandbox.post(f"/mails/{mail}/answer", json={"sentence": True}).raise_for_status()
+
+    def now(self) -> datetime:
+        """The sandbox's time."""
+        return datetime.fromisoformat(self._sandbox.get("/clock").raise_for_status().json()["now"])
+
+    def move_clock(self, to: datetime) -> None:
+        """Move the sandbox's clock to a moment; the stack has reconcile look at once."""
+        self._sandbox.post("/clock", json={"now": to.isoformat()}).raise_for_status()
 
     def effects(self) -> list[str]:
         """What happened at the vendors, in order, by the sandbox's ledger."""
+        return [str(effect) for row in self._ledger() if (effect := row.get("effect"))]
+
+    def effects_of(self, name: str) -> list[dict[str, Any]]:
+        """Every effect of a name with its facts, in order, by the sandbox's ledger."""
+        return [effect for row in self._ledger() for effect in row.get("effects", []) if effect["effect"] == name]
+
+    def _ledger(self) -> list[dict[str, Any]]:
         entries = self._sandbox.get("/ledger", params={"effects": "1"}).raise_for_status().json()
-        rows = entries["entries"] if isinstance(entries, dict) else entries
-        return [effect if isinstance(effect, str) else str(effect) for row in rows if (effect := row.get("effect"))]
+        rows: list[dict[str, Any]] = entries["entries"] if isinstance(entries, dict) else entries
+        return rows
 
     def mails(self) -> list[dict[str, Any]]:
         """Every mail that went out."""

@@ -577,7 +577,7 @@ async def end(case: Case, envelope: DraftedEnvelope | None, name: str, why: str,
     """Void what is out, note it, tell requester and contracts, and end."""
     if envelope is not None:
         await agreements.void_agreement(envelope.envelope_id, why)
-    nothing = "Nothing more was ordered." if case.leg in ("annual", "late") else "Nothing was ordered."
+    nothing = "Nothing more was ordered." if case.leg in ("annual", "kept", "late") else "Nothing was ordered."
     await case.record("ended", f"{name}: {why} {nothing}", by=by)
     await case.send(
         Letter(

@@ -8,7 +8,7 @@ from prefect.states import Completed
 from pydantic import Field
 
 from flows import purchase, terms
-from flows.agreement import what_was_signed
+from flows.agreement import end_without_order, what_was_signed
 from flows.bridge_ends import see_it_through
 from flows.meanwhile import Meanwhile
 from flows.new_subscription import Day
@@ -21,7 +21,7 @@ from tasks.authority import ConfirmationTooOld
 from tasks.bridges import DATES, OPEN, Bridge, book_deadline, dates_of, open_bridge_reminder
 from tasks.case import Case, ticket_link
 from tasks.ending import BridgeIds
-from tasks.licences import Licence
+from tasks.licences import Licence, holder
 from tasks.office import office
 from tasks.procedure import conduct
 from tasks.requests import check_request
@@ -124,14 +124,21 @@ async def bridge(
             if isinstance(agreed, Signed):
                 return await go_on_as_new(case, paper, agreed)
             if agreed is None:
-                await agreements.void_agreement(paper.envelope.envelope_id, "The customer wants other seats.")
+                signed = await take_back_for_other_seats(case, paper)
+                if signed is not None:
+                    return await go_on_as_new(case, paper, signed)
                 paper = await Meanwhile.draft(case)
+                continue
+            if case.journal.get(f"too-old-{round_}") is not None:
                 continue
             try:
                 bought = await buy(case, paper, agreed, round_)
             except ConfirmationTooOld as old:
                 await case.record(f"confirmation too old {round_}", f"New terms go out: {old} (B5).")
+                await case.journal.put(f"too-old-{round_}", True)
                 continue
+            if isinstance(bought, Signed):
+                return await go_on_as_new(case, paper, bought)
             return await see_it_through(case, paper, bought)
         raise RuntimeError("fifty rounds of terms; a person must look at this run")
 
@@ -155,10 +162,32 @@ async def go_on_as_new(case: Case, paper: Meanwhile, signed: Signed) -> State[An
     return Completed(message=f"{case.request.what}: signed before a bridge was needed; ordered, billed, documented.")
 
 
-async def buy(case: Case, paper: Meanwhile, agreed: Agreed, round_: int) -> Bridge:
+async def take_back_for_other_seats(case: Case, paper: Meanwhile) -> Signed | None:
+    """Void the agreement, for another is drafted with other seats. Signed in the meantime it binds, and is returned."""
+    voided = await agreements.void_agreement(paper.envelope.envelope_id, "The customer wants other seats.")
+    if voided.status != "completed":
+        return None
+    seen = await agreements.look_at_envelope(case, paper.envelope.envelope_id, hinted=False, at_once=True)
+    return seen if isinstance(seen, Signed) else None
+
+
+async def signed_meanwhile(case: Case, paper: Meanwhile, agreed: Agreed) -> Signed | None:
+    """DocuSign, asked right before the order: a completed agreement needs no bridge, a dead one gets none (B1)."""
+    ordered = case.journal.get(DATES) is not None or await holder(agreed.basis.authority_id, case.request.reference)
+    if ordered:
+        return None
+    seen = await agreements.look_at_envelope(case, paper.envelope.envelope_id, hinted=False, at_once=True)
+    if seen is None or isinstance(seen, Signed):
+        return seen
+    await end_without_order(case, seen, paper.envelope)
+    return None
+
+
+async def buy(case: Case, paper: Meanwhile, agreed: Agreed, round_: int) -> Bridge | Signed:
     """B2 to B5: a month on the customer's word; then its reminder and its deadline, before anything else.
 
-    Raises `ConfirmationTooOld` where new terms must go out first.
+    Signed: the agreement was completed before the order, and nothing was bought here. Raises `ConfirmationTooOld`
+    where new terms must go out first.
     """
     wanted = case.request
     case.leg = "bridge" if round_ == 1 else f"bridge-{round_}"
@@ -166,6 +195,9 @@ async def buy(case: Case, paper: Meanwhile, agreed: Agreed, round_: int) -> Brid
     try:
         await file_evidence(agreed.basis.evidence, case.request)
         await purchase.check_before_ordering(case, paper.envelope)
+        signed = await signed_meanwhile(case, paper, agreed)
+        if signed is not None:
+            return signed
         placed = await purchase.order(case, paper.envelope, agreed.basis)
         licences = await purchase.follow_provisioning(case, placed)
         bought = await set_up_deadline(case, wanted, paper, licences, placed.placed_at.isoformat())

@@ -33,6 +33,7 @@ from tasks.ending import (
     book_dead_end,
     book_superseded_end,
     is_booked,
+    month_began,
     read_term,
 )
 from tasks.forms import AnswerAgain, BridgeForm, ChangeOverForm, DeskForm, LookForm
@@ -47,6 +48,7 @@ from vendors.errors import Refused as VendorRefused
 SOON = timedelta(minutes=2)
 LATER = timedelta(hours=4)
 DAY = timedelta(days=1)
+SEVEN_DAYS = timedelta(days=7)
 UNBOOKED = (EndNotShown, EndNotAgreed, NotCovered, NotSigned, VendorRefused)
 
 
@@ -63,9 +65,9 @@ async def see_it_through(case: Case, paper: Meanwhile, bought: Bridge) -> State[
                     return await signed_in_time(case, paper, bought, after)
                 paper = after
             case DeadlinePassed():
-                return await cut_off_passed(case, paper, bought)
+                return await cut_off_passed(case, paper, await as_it_is(bought))
             case _:
-                return await will_not_be_signed(case, paper, bought, event)
+                return await will_not_be_signed(case, paper, await as_it_is(bought), event)
     raise RuntimeError("fifty agreements for one bridge; a person must look at this run")
 
 
@@ -81,27 +83,27 @@ async def wait_for_agreement(case: Case, paper: Meanwhile, bought: Bridge) -> Ev
         nonlocal messages, moments, dates
         now = case.now()
         await paper.go_on()
-        dates = await follow_the_term(case, bought)
+        dates = await dates_now(bought)
         past = now >= dates.cut_off
         seen = await agreements.look_at_envelope(case, paper.envelope.envelope_id, hinted, at_once=past)
         moments = []
+        standing = await verdict_of(ids.reference, ids.reminder_id) if past or seen is not None else None
+        if past and standing is not Verdict.SIGNED and await all_booked(ids.subscriptions):
+            return DeadlinePassed(at=now)  # by the deadline's run, or by a person
         if isinstance(seen, Signed):
-            verdict = await decide(ids.reference, ids.reminder_id, Verdict.SIGNED, f"DocuSign, {seen.at.isoformat()}")
-            if verdict is Verdict.SIGNED:
+            why = f"DocuSign, {seen.at.isoformat()}"
+            if (standing or await decide(ids.reference, ids.reminder_id, Verdict.SIGNED, why)) is Verdict.SIGNED:
                 return seen
-            if await all_booked(ids.subscriptions):
-                return DeadlinePassed(at=now)
             moments = [now + SOON]  # the deadline's run is about to book it, or to take its finding back
             return None
         if isinstance(seen, SignerBounced):
             await case.send(bounced(case, seen))
         elif seen is not None:
             return seen
+        if standing is not Verdict.SIGNED:
+            await tell_of_another_end(case, bought, dates)
         if past:
-            found = await verdict_of(ids.reference, ids.reminder_id)
-            if found is Verdict.UNSIGNED and await all_booked(ids.subscriptions):
-                return DeadlinePassed(at=now)
-            moments = [now + (DAY if found is Verdict.SIGNED else LATER)]
+            moments = [now + (DAY if standing is Verdict.SIGNED else LATER)]
             return None
         await remind(case, paper, bought, dates.cut_off)
         _, turn = await paper.press_contracts()
@@ -151,22 +153,46 @@ async def all_booked(subscriptions: tuple[str, ...]) -> bool:
 
 
 async def follow_the_term(case: Case, bought: Bridge) -> BridgeDates:
-    """The bridge's dates by what Pax8 says now: an end that moved gives another cut-off, and a person is told (B7)."""
+    """The bridge's dates by what Pax8 says now; a person is told of an end that moved (B7)."""
+    dates = await dates_now(bought)
+    await tell_of_another_end(case, bought, dates)
+    return dates
+
+
+async def dates_now(bought: Bridge) -> BridgeDates:
+    """The bridge's dates by what Pax8 says now: an end that moved gives another cut-off."""
     ends = [term.commitment_end for one in bought.ids.subscriptions if (term := await read_term(one)).commitment_end]
     end = min(ends, default=bought.dates.commitment_end)
-    calendar = office().settings.calendar
-    if calendar.term_end(end) == bought.dates.term_end:
+    if office().settings.calendar.term_end(end) == bought.dates.term_end:
         return bought.dates
     moved = tuple(one.model_copy(update={"renews": end}) for one in bought.licences)
-    dates = dates_of(moved, bought.ordered_at)
+    return dates_of(moved, bought.ordered_at)
+
+
+async def as_it_is(bought: Bridge) -> Bridge:
+    """The bridge with the dates that Pax8 shows now."""
+    return bought.model_copy(update={"dates": await dates_now(bought)})
+
+
+async def tell_of_another_end(case: Case, bought: Bridge, dates: BridgeDates) -> None:
+    """An end that moved, or a month that renewed: a run for the new cut-off, and a person is told (B7, I4)."""
+    if dates.term_end == bought.dates.term_end:
+        return
+    calendar = office().settings.calendar
     await book_deadline(bought.ids, dates.cut_off)
+    if bought.dates.commitment_end <= case.now() < dates.commitment_end:
+        began = calendar.term_end(month_began(dates.commitment_end))
+        until = began + SEVEN_DAYS
+        what = bridge_letters.renewed_unsigned(began, until)
+        await case.record(f"renewed {began}", what, by="Pax8")
+        await hand_over_ticket(case, bought, f"renewed-{began:%Y%m%d}", what, f"by {until}")
+        return
     what = (
         f"Pax8 shows another end of the bridge's month: {dates.term_end} instead of {bought.dates.term_end}. "
         f"The cut-off is {calendar.in_words(dates.cut_off)} now."
     )
     await case.record(f"end moved {dates.term_end}", what, by="Pax8")
     await hand_over_ticket(case, bought, f"moved-{dates.term_end:%Y%m%d}", f"{what} Tell the customer.", "today")
-    return dates
 
 
 async def remind(case: Case, paper: Meanwhile, bought: Bridge, cut_off: datetime) -> None:
@@ -239,6 +265,7 @@ async def keep(case: Case, paper: Meanwhile, bought: Bridge) -> State[Any]:
     await purchase.document(case, paper.envelope, bought.licences, " signed")
     await purchase.schedule_end(case, paper.envelope, bought.licences)
     await other_seats(case, bought)
+    await end_in_spite(case, bought)
     await case.record("kept", "The bridge is kept under the signed agreement; billing and the customer were told.")
     await purchase.finish(case, bought.licences)
     await case.show("Done")
@@ -257,10 +284,20 @@ async def other_seats(case: Case, bought: Bridge) -> None:
         await hand_over_ticket(case, bought, "seats", todo, f"before {bought.dates.term_end}")
 
 
+async def end_in_spite(case: Case, bought: Bridge) -> None:
+    """Signed in time, and yet somebody has booked an end: only a person can take it away again (pax8.md §7)."""
+    booked = [term for one in bought.ids.subscriptions if is_booked(term := await read_term(one))]
+    if booked and case.request.end is None:
+        names = "; ".join(f"{term.product_name} ({term.subscription_id})" for term in booked)
+        todo = f"The agreement is signed, but an end is booked in Pax8: take it away in the portal: {names}."
+        await hand_over_ticket(case, bought, "end-in-spite", todo, f"before {bought.dates.term_end}")
+
+
 async def change_over(case: Case, paper: Meanwhile, bought: Bridge, signers: tuple[SignerDecision, ...]) -> State[Any]:
     """Y5: annual is ordered three business days before the bridge's end; once active, the bridge's end is booked."""
     calendar, ids = office().settings.calendar, bought.ids
     dates = await follow_the_term(case, bought)
+    bought = bought.model_copy(update={"dates": dates})
     case.leg = ""
     watch = f"{case.requester.name}, and the procedure itself, watch it"
     await reminder_done(
@@ -355,7 +392,8 @@ async def check_change_of_mind(case: Case, paper: Meanwhile, bought: Bridge, eve
     calendar, until = office().settings.calendar, bought.dates.change_of_mind_until
     if case.request.term is not Term.ANNUAL:
         raise AnswerAgain("action: the agreement is for the monthly term already.")
-    if (await agreements.look_at_envelope(case, paper.envelope.envelope_id, True)) is not None:
+    seen = await agreements.look_at_envelope(case, paper.envelope.envelope_id, True)
+    if seen is not None and not isinstance(seen, SignerBounced):
         raise AnswerAgain("action: the agreement is no longer open. Signed binds; press 'look again'.")
     name, digest = named_in(event.evidence)
     written = next((one for known, one in await customers_messages(case, bought) if known == name), None)
@@ -408,7 +446,7 @@ async def cut_off_passed(case: Case, paper: Meanwhile, bought: Bridge) -> State[
     calendar = office().settings.calendar
     await case.record(
         "cut-off passed",
-        f"Unsigned at the cut-off: the bridge is booked to end on {bought.dates.term_end}; everybody was told.",
+        f"Unsigned at the cut-off: the bridge is booked to end on {bought.dates.term_end}.",
         by="DocuSign",
         public=True,
     )
@@ -577,7 +615,10 @@ async def until_a_person_has_done_it(case: Case, bought: Bridge, what: str) -> S
     await case.record("handed to a person", what)
 
     async def look(_hinted: bool) -> Event | None:
-        return DeadlinePassed(at=case.now()) if await all_booked(bought.ids.subscriptions) else None
+        if await all_booked(bought.ids.subscriptions):
+            return DeadlinePassed(at=case.now())
+        await tell_of_another_end(case, bought, await dates_now(bought))
+        return None
 
     event = await wait_for(
         case,
@@ -587,6 +628,15 @@ async def until_a_person_has_done_it(case: Case, bought: Bridge, what: str) -> S
             what=what[:400],
             form=DeskForm,
             role="requester",
+            ask_first=False,
+            letter=bridge_letters.by_hand(
+                "by-hand-unusable",
+                case,
+                (case.requester,),
+                what,
+                calendar.in_words(bought.dates.person_by),
+                "Without its end booked the bridge renews for another month.",
+            ),
             until=bought.dates.person_by if case.now() < bought.dates.person_by else case.now() + DAY,
         ),
         look,

@@ -3,6 +3,7 @@
 It gets identifiers only and reads everything fresh, so it does its work although the bridge's own run is gone.
 """
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -30,6 +31,7 @@ from tasks.ending import (
     assert_bought_as_bridge,
     book_unsigned_end,
     is_booked,
+    month_began,
     read_term,
 )
 from tasks.forms import UnsignedByUsForm
@@ -43,10 +45,16 @@ from vendors.errors import Refused as VendorRefused
 
 AFTER = timedelta(minutes=1)
 TRY_AGAIN = timedelta(hours=2)
+PUT_OFFS_UNTOLD = 2
+"""So often a vendor's silence at the cut-off is nobody's business yet; then a person is told, and we go on trying."""
 DAY = timedelta(days=1)
 SEVEN_DAYS = timedelta(days=7)
 RENEWED = timedelta(days=40)
 """A month's bridge whose term ends later than this after its start has renewed."""
+RENEWED_LONG_AGO = (
+    "It renewed unsigned more than seven days ago: the vendor refunds nothing any more. We book its end after the next "
+    "cut-off, unless you book it before."
+)
 NOT_BOOKED = (EndNotShown, EndNotAgreed, NotCovered, NotSigned, VendorRefused)
 
 
@@ -96,9 +104,13 @@ async def signature_deadline(
             return await decide_and_act(case, ids, terms)
         except TRANSIENT as fault:
             live = [term for term in terms if not is_booked(term)]
-            if not live or case.now() < last_moment(live):
-                raise
-            return await hand_to_person(case, ids, live, f"{fault.vendor} can't be read or written: {fault.message}")
+            why = f"{fault.vendor} can't be read or written: {fault.message}"
+            if live and case.now() >= last_moment(live):
+                return await hand_to_person(case, ids, live, why)
+            if live and len(case.journal.starting("put-off-")) >= PUT_OFFS_UNTOLD:
+                with suppress(*TRANSIENT):
+                    await tell_by_hand(case, ids, live, f"{why}. We go on trying.")
+            raise
 
     return await conduct(procedure)
 
@@ -155,25 +167,25 @@ async def decide_and_act(case: Case, ids: BridgeIds, terms: list[TermReading]) -
         if readings and only_ours_is_missing(readings):
             return await only_we_are_missing(case, ids, live)
         return await nothing_to_do(case, "The agreement was signed in time.")
-    if not live and verdict is not Verdict.UNSIGNED:
-        return await nothing_to_do(case, "The bridge's end is booked already.")
-    renewed = [term for term in live if has_renewed(term)]
-    if renewed:
-        return await renewed_unsigned(case, ids, renewed)
-    if any(term.commitment_end is None for term in live):
-        return await hand_to_person(case, ids, live, "Pax8 shows no end of the month, so none can be booked.")
-    cut_off = min((calendar.cut_off(term.term_end) for term in live if term.term_end), default=case.now())
-    if case.now() < cut_off:
+    renewed = [term for term in live if has_renewed(term, case.now())]
+    cut_off = min((calendar.cut_off(term.term_end) for term in terms if term.term_end), default=case.now())
+    if case.now() < cut_off and not renewed:
         await sleep_until(case, cut_off + AFTER, f"The cut-off is {calendar.in_words(cut_off)}")
-    if live:
-        readings = await read_all(case, ids, live)
+    if live or verdict is None:
+        readings = await read_all(case, ids, terms)
         if readings is None:
             return await hand_to_person(case, ids, live, "DocuSign can't be read: unread is not unsigned.")
-        role = office().settings.templates.client_role
         if any(reading.is_completed for reading in readings):
             return await signed(case, ids, "DocuSign says completed.")
-        if any(customer_signed(reading, role) for reading in readings):
-            return await only_we_are_missing(case, ids, live)
+        if only_ours_is_missing(readings):
+            return await only_we_are_missing(case, ids, live or terms)
+        if renewed and case.now() < exit_until(renewed):
+            return await renewed_unsigned(case, ids, renewed)
+        if case.now() < cut_off:
+            await tell_by_hand(case, ids, renewed, RENEWED_LONG_AGO, "today", "renewed-long-ago")
+            await sleep_until(case, cut_off + AFTER, f"Renewed unsigned; the cut-off is {calendar.in_words(cut_off)}")
+        if any(term.commitment_end is None for term in live):
+            return await hand_to_person(case, ids, live, "Pax8 shows no end of the month, so none can be booked.")
         why = "; ".join(f"{reading.envelope_id} {reading.status}" for reading in readings) or "no envelope"
         found = await decide(
             ids.reference, ids.reminder_id, Verdict.UNSIGNED, f"DocuSign at {case.now():%H:%M} UTC: {why}"
@@ -181,8 +193,8 @@ async def decide_and_act(case: Case, ids: BridgeIds, terms: list[TermReading]) -
         if found is Verdict.SIGNED:
             return await nothing_to_do(case, "The agreement was signed in time.")
         unbooked = await book_all(case, ids, live)
-        if isinstance(unbooked, Verdict):
-            return await signed(case, ids, "DocuSign says completed; nothing had been cancelled yet.")
+        if isinstance(unbooked, Verdict):  # signed in this very minute: looked at anew
+            return await decide_and_act(case, ids, terms)
         if unbooked:
             return await try_again(case, ids, live, unbooked)
     return await tell_everybody(case, ids, [await read_term(term.subscription_id) for term in terms], cut_off)
@@ -194,9 +206,16 @@ def only_ours_is_missing(readings: tuple[EnvelopeReading, ...]) -> bool:
     return not any(one.is_completed for one in readings) and any(customer_signed(one, role) for one in readings)
 
 
-def has_renewed(term: TermReading) -> bool:
+def has_renewed(term: TermReading, now: datetime) -> bool:
     """Whether the bridge's month has ended without an end being booked, so that another one has begun (I4)."""
-    return term.started is not None and term.commitment_end is not None and term.commitment_end - term.started > RENEWED
+    if term.started is None or term.commitment_end is None:
+        return False
+    return term.commitment_end - term.started > RENEWED and month_began(term.commitment_end) <= now
+
+
+def exit_until(renewed: list[TermReading]) -> datetime:
+    """The end of the vendor's seven-day exit from the renewed months, the first one (pax8.md §7)."""
+    return min(month_began(term.commitment_end) for term in renewed if term.commitment_end) + SEVEN_DAYS
 
 
 def last_moment(live: list[TermReading]) -> datetime:
@@ -351,8 +370,8 @@ async def only_we_are_missing(case: Case, ids: BridgeIds, live: list[TermReading
         return await hand_to_person(case, ids, live, f"{why} But part of the bridge was cancelled before.")
     ends = min(term.term_end for term in live if term.term_end)
     person_by = last_moment(live)
-    number = len(case.journal.starting("pressed-")) + 1
-    await case.journal.put(f"pressed-{number:03d}", case.now().isoformat())
+    await case.journal.put(f"pressed-{calendar.day_of(case.now()):%Y%m%d}", case.now().isoformat())
+    number = len(case.journal.starting("pressed-"))  # once a day, however often it is looked at
     to = (settings.msp_signer, settings.contracts, await colleague(ids.senior))
     await case.send(bridge_letters.countersign(case, to, ends, number))
     await open_ticket(
@@ -404,33 +423,35 @@ async def only_we_are_missing(case: Case, ids: BridgeIds, live: list[TermReading
 
 async def renewed_unsigned(case: Case, ids: BridgeIds, renewed: list[TermReading]) -> State[Any]:
     """The month has renewed although nobody signed: a person has seven days to get out of it (pax8.md §7)."""
-    names = "; ".join(f"{term.product_name} ({term.subscription_id})" for term in renewed)
-    began = min(term.commitment_end for term in renewed if term.commitment_end)
-    what = (
-        f"The bridge renewed unsigned: {names}, now until {began:%Y-%m-%d}. Cancel it in the Pax8 portal within seven "
-        "days of its renewal; the vendor refunds it pro rata until then."
-    )
-    return await hand_to_person(case, ids, renewed, what)
+    calendar = office().settings.calendar
+    until = calendar.term_end(exit_until(renewed))
+    began = until - SEVEN_DAYS
+    what = bridge_letters.renewed_unsigned(began, until)
+    return await hand_to_person(case, ids, renewed, what, f"by {until}", f"renewed-{began:%Y%m%d}")
 
 
-async def tell_by_hand(case: Case, ids: BridgeIds, live: list[TermReading], why: str) -> str:
+async def tell_by_hand(
+    case: Case, ids: BridgeIds, live: list[TermReading], why: str, by_when: str = "", key: str = "deadline"
+) -> str:
     """A top-priority ticket and a mail with the date by which a person must act (decision 6)."""
     calendar = office().settings.calendar
     ends = [term.term_end for term in live if term.term_end]
-    by_when = calendar.in_words(last_moment(live)) if ends else "today"
+    by_when = by_when or (calendar.in_words(last_moment(live)) if ends else "today")
     names = "; ".join(f"{term.product_name} ({term.subscription_id})" for term in live)
     what = f"Book the end of the bridge in the Pax8 portal, and tell the customer: {names}. {why}"
     ticket = await office().autotask.ticket(ids.ticket_id)
-    await open_ticket(f"{ids.reference}:deadline", ticket.company_id, case.title, what, case.requester, 1, True)
+    await open_ticket(f"{ids.reference}:{key}", ticket.company_id, case.title, what, case.requester, 1, True)
     otherwise = "Otherwise the bridge renews for another month."
     to = (case.requester, await colleague(ids.senior), office().settings.contracts)
-    await case.send(bridge_letters.by_hand("deadline-by-hand", case, to, what, by_when, otherwise))
+    await case.send(bridge_letters.by_hand(f"by-hand-{key}", case, to, what, by_when, otherwise))
     return what
 
 
-async def hand_to_person(case: Case, ids: BridgeIds, live: list[TermReading], why: str) -> State[Any]:
+async def hand_to_person(
+    case: Case, ids: BridgeIds, live: list[TermReading], why: str, by_when: str = "", key: str = "deadline"
+) -> State[Any]:
     """What can't be booked or confirmed becomes a person's, and this run ends as that."""
-    what = await tell_by_hand(case, ids, live, why)
+    what = await tell_by_hand(case, ids, live, why, by_when, key)
     await case.record("handed to a person", what)
     await wake_procedure(ids, "the deadline was handed to a person")
     await case.show("Handed to a person")

@@ -181,6 +181,13 @@ class Inbox:
     confirmed: tuple[str, Written] | None = None
 
     @property
+    def thought_again(self) -> bool:
+        """Whether the customer has written again since the sentence that confirms, and nobody has read that yet."""
+        return self.confirmed is not None and any(
+            written.received_at >= self.confirmed[1].received_at for _, written in self.to_read
+        )
+
+    @property
     def choices(self) -> tuple[str, ...]:
         return tuple(label_of(name, written) for name, written in self.to_read)
 
@@ -218,7 +225,7 @@ async def look_through(case: Case, offer: TermsOffer) -> Inbox:
         elif read is not None:
             inbox.no_evidence.append((written, f"{read['by']} read it: {read['choice']}."))
         elif verdict is Verdict.CONFIRMS:
-            inbox.confirmed = inbox.confirmed or (name, written)
+            inbox.confirmed = (name, written)
         else:
             inbox.to_read.append((name, written))
     return inbox
@@ -245,7 +252,7 @@ async def wait_for_word(case: Case, paper: Meanwhile, offer: TermsOffer, round_:
         if seen is not None:
             return seen
         inbox = await look_through(case, offer)
-        if inbox.confirmed is not None:
+        if inbox.confirmed is not None and not inbox.thought_again:
             name, written = inbox.confirmed
             return Confirmed(
                 evidence=name,
@@ -432,7 +439,10 @@ async def bridge_closed(case: Case, paper: Meanwhile, offer: TermsOffer) -> None
 def explain_inbox(inbox: Inbox, offer: TermsOffer) -> str:
     """What was written, in full, above the form; what counts is the sentence or a person's reading."""
     calendar = office().settings.calendar
-    lines = [f"Counts by itself: a reply whose first line is `{offer.sentence}`.", explain_messages(inbox.to_read)]
+    lines = [f"Counts by itself: a reply whose first line is `{offer.sentence}`."]
+    if inbox.thought_again:
+        lines.append("Such a reply has come, and the customer has written again since: read that before it counts.")
+    lines.append(explain_messages(inbox.to_read))
     if inbox.no_evidence:
         lines += ["", "Also written, and it does not count:", ""]
         lines += [

@@ -6,6 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import AwareDatetime, Field
 
+from rules.agreement import price_text
 from rules.calendar import END_OF_DAY, Calendar, term_end_after
 from rules.order import Filled, Frozen, Price, Term
 
@@ -158,3 +159,8 @@ class TermsOffer(Frozen):
     def sentence(self) -> str:
         """The sentence that the mail offers: alone on a reply's first line it confirms without a person's reading."""
         return f"I confirm {self.reference}: {self.what}"
+
+    @property
+    def stand_in_the_mail(self) -> tuple[str, ...]:
+        """What the mail with these terms must say, whatever its wording: the sentence, and each price."""
+        return (self.sentence, *(f"{price_text(line.unit_price)} {self.currency}" for line in self.lines))

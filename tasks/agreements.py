@@ -208,7 +208,8 @@ async def send_agreement(envelope_id: str) -> SentEnvelope:
 async def read_envelopes_of(reference: str, envelope_id: str) -> tuple[EnvelopeReading, ...]:
     """Every envelope of a procedure, read fresh one by one: the given one, and whatever bears its reference (B7).
 
-    Where one can't be read by itself, DocuSign's list is the second way; raises what the vendor's client raises.
+    One that bears another reference, or none, is nobody's evidence here, whoever gave its id. Where one can't be read
+    by itself, DocuSign's list is the second way; raises what the vendor's client raises.
     """
     docusign, now = office().docusign, office().clock.now()
     found = await docusign.find_by_custom_field(REFERENCE_FIELD, reference, now - FIND_SINCE)
@@ -222,7 +223,7 @@ async def read_envelopes_of(reference: str, envelope_id: str) -> tuple[EnvelopeR
             if not listed:
                 raise
             readings.append(read_envelope(listed[0], office().clock.now()))
-    return tuple(readings)
+    return tuple(reading for reading in readings if reading.reference == reference)
 
 
 async def look_at_envelope(case: Case, envelope_id: str, hinted: bool, at_once: bool = False) -> Event | None:

@@ -7,6 +7,7 @@ from pydantic import ValidationError
 from rules.authority import NotCovered, OrderAuthority, SignedAgreement, SignerDecision
 from rules.bridge import REPLY_GOOD_FOR, TermsOffer
 from rules.order import Frozen, LicenceOrder
+from rules.people import same_address
 from rules.request import CheckedRequest
 from rules.written import PersonsReading, WrittenConfirmation
 from tasks.agreements import read_signed_agreement
@@ -54,6 +55,7 @@ async def read_authority(basis: Basis, request: CheckedRequest) -> OrderAuthorit
     """
     if isinstance(basis, SignedPaper):
         return await read_signed_agreement(basis.envelope_id, request, basis.decisions)
+    await assert_mailed(basis.offer)
     written = await read_written(basis.evidence, request)
     rights = await authorised_contacts(request.customer.autotask_id, request.customer.itglue_id)
     good_until = office().settings.calendar.business_moment_after(written.received_at, REPLY_GOOD_FOR)
@@ -69,6 +71,26 @@ async def read_authority(basis: Basis, request: CheckedRequest) -> OrderAuthorit
         )
     except ValidationError as invalid:
         raise NotCovered("; ".join(str(error["msg"]) for error in invalid.errors())) from None
+
+
+async def assert_mailed(offer: TermsOffer) -> None:
+    """The terms must stand in the mail that went out, read fresh: a run's memory is no evidence of what was offered.
+
+    Raises `NotCovered`.
+    """
+    mail = office().mail
+    for ref in await mail.find_by_key(f"{offer.reference}/terms-{offer.round}"):
+        message = await mail.message(ref.id)
+        said = " ".join(message.body.content.split()) if message.body else ""
+        if (
+            not message.is_draft
+            and message.sent_at == offer.sent_at
+            and message.conversation_id == offer.conversation_id
+            and same_address(message.sender, office().settings.shared_mailbox)
+            and all(one in said for one in offer.stand_in_the_mail)
+        ):
+            return
+    raise NotCovered(f"the mail that went out offers other terms than '{offer.sentence}', or is gone (B3, B5)")
 
 
 def who_gave(authority: OrderAuthority) -> tuple[str, ...]:

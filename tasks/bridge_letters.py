@@ -112,7 +112,8 @@ def annual_terms(dates: BridgeDates) -> list[str]:
         f"then be signed by {when(dates.cut_off)}.",
         "(e) Without a signed agreement, for either term, the subscription ends.",
         "(f) This month does not count towards the annual term: the annual term is a full twelve months, and starts "
-        f"a few days before the month ends, about {dates.change_over:%Y-%m-%d}, so that service does not stop.",
+        f"a few days before the month ends, about {dates.change_over:%Y-%m-%d}, so that service does not stop; for "
+        "those days you have both.",
         "The dates hold if we order today; after ordering we send you the true ones.",
     ]
 
@@ -356,6 +357,14 @@ def by_hand(kind: str, case: Case, to: tuple[Person, ...], what: str, by_when: s
         otherwise=otherwise,
         link=case.run_link,
         link_text="Open the run",
+    )
+
+
+def renewed_unsigned(began: object, until: object) -> str:
+    """What is said of a bridge that renewed without a signature: the vendor's seven-day exit (pax8.md §7)."""
+    return (
+        f"The bridge renewed unsigned on {began}. Cancel it in the Pax8 portal by {until}: the vendor refunds it pro "
+        "rata until then, and not a day longer."
     )
 
 

@@ -1,8 +1,9 @@
 """Booking the end of a subscription at its term's end, each on an authority of its own, and reading it back (P18)."""
 
 from collections.abc import Awaitable, Callable
-from datetime import date
+from datetime import date, datetime
 
+from dateutil.relativedelta import relativedelta
 from pydantic import AwareDatetime, ValidationError
 
 from rules.authority import EndAuthority, SignedAgreement
@@ -69,6 +70,11 @@ async def read_term(subscription_id: str) -> TermReading:
         booked=found.end,
         started=found.start,
     )
+
+
+def month_began(commitment_end: datetime) -> datetime:
+    """When the month that ends then began: of a bridge that renewed, the moment of its renewal."""
+    return commitment_end - relativedelta(months=1)
 
 
 class EndNotShown(Exception):

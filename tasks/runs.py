@@ -51,7 +51,7 @@ async def resume(run_id: UUID, answer: dict[str, str]) -> Woken:
             except ObjectNotFound:
                 return Woken.GONE
             except httpx.HTTPStatusError as error:
-                if error.response.status_code == 404:
+                if error.response.status_code == 404 or await is_gone(str(run_id)):  # a deleted run is a 500 there
                     return Woken.GONE
                 raise
             status = verdict.status

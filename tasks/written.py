@@ -49,7 +49,7 @@ async def candidates(
     """Everything that may be a customer's word since then, oldest first, each with its name as evidence.
 
     Mails of those senders and, from whomever, in that conversation; notes by contacts and attached messages on the
-    ticket. A message delivered or attached twice is one.
+    ticket. A message delivered or attached twice is one; of a mail and a copy that was attached the mail counts.
     """
     found: list[tuple[str, Written]] = []
     mail = office().mail
@@ -72,9 +72,9 @@ async def candidates(
             if written.received_at >= since:
                 found.append((f"{ATTACHED}:{attachment.id}", written))
     known: dict[str, tuple[str, Written]] = {}
-    for name, written in sorted(found, key=lambda one: one[1].received_at):
+    for name, written in sorted(found, key=lambda one: one[1].kind is not WrittenKind.MAIL):
         known.setdefault(written.authority_id, (name, written))
-    return list(known.values())
+    return sorted(known.values(), key=lambda one: one[1].received_at)
 
 
 def customer_folder(request: CheckedRequest) -> tuple[str, ...]:
@@ -133,9 +133,15 @@ def note_as_read(note: TicketNote, contacts: list[Contact]) -> Written:
         subject=note.title,
         own_text=note.description,
         whole_text=note.description,
-        from_us=note.created_by_contact_id is None or note.impersonator_resource_id is not None or was_changed(note),
+        from_us=not is_the_contacts_own(note),
         filed=True,
     )
+
+
+def is_the_contacts_own(note: TicketNote) -> bool:
+    """Whether Autotask names a contact as its creator, and nobody of ours beside them, then or later (B3)."""
+    ours = (note.creator_resource_id, note.impersonator_resource_id)
+    return note.created_by_contact_id is not None and ours == (None, None) and not was_changed(note)
 
 
 def was_changed(note: TicketNote) -> bool:

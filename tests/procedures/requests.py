@@ -59,8 +59,11 @@ def bridge(**changed: Any) -> dict[str, Any]:
     """Contoso Ltd can't wait for three Visio Plan 1: nothing stands in the way of a bridge."""
     return contoso(
         name="bridge",
-        confirmer="ada@contoso.example",
-        why_now="The drawing office starts on Wednesday.",
-        needed_by="2026-11-27",
-        **{"signer": "", **changed},
+        **{
+            "signer": "",
+            "confirmer": "ada@contoso.example",
+            "why_now": "The drawing office starts on Wednesday.",
+            "needed_by": "2026-11-27",
+            **changed,
+        },
     )

@@ -1,0 +1,317 @@
+"""Nobody gets a bridge without the customer's own word, a second one, or another's end, nor lets one renew (I1 to I4)."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from prefect import flow
+from prefect.client.orchestration import get_client
+
+from rules.bridge import TermsOffer
+from rules.order import Term
+from rules.request import CheckedRequest
+from rules.written import PersonsReading
+from tasks.authority import WrittenWord
+from tasks.bridges import parameters_of
+from tasks.licences import place_order
+from tasks.office import open_office
+from tasks.written import read_written
+from tests.procedures.attacks import forge, memory
+from tests.procedures.bridges import MINUTE, answer_terms, booked, bought, offered, reference, the_bridge
+from tests.procedures.harness import Bench, plain
+from tests.procedures.people import (
+    assert_done,
+    assert_ended_as,
+    launch,
+    launch_to_signature,
+    mails,
+    ordered,
+    sign,
+)
+from tests.procedures.requests import ADA, FRIDA, TOM, contoso
+from tests.procedures.test_bridge_confirmation import fabrikam_bridge, listed, read_as
+from tests.procedures.test_no_way_round_starts import real
+from vendors.pax8 import Pax8Block
+
+TICKET, NUMBER = 700175, "T20261118.0012"
+OTHER_TICKET, OTHER_NUMBER = 700176, "T20261002.0003"
+VISIO = ("Visio Plan 1", 3, "Monthly")
+
+
+async def resume(run_id: UUID, **form: Any) -> str:
+    """Press Resume with any body; Prefect's verdict."""
+    async with get_client() as client:
+        answer = await client._client.post(f"/flow_runs/{run_id}/resume", json={"run_input": form})
+        return str(answer.json()["status"])
+
+
+def reopen(bench: Bench) -> None:
+    """Contoso's other ticket is open again."""
+    fields = {"status": 1, "completedDate": None, "completedByResourceID": None}
+    bench.sandbox.change("autotask.tickets", OTHER_TICKET, **fields)
+
+
+def note(bench: Bench, number: str = NUMBER, text: str = "I confirm all of it, three please.", **who: str) -> int:
+    body = {"ticketNumber": number, "title": "Terms", "description": text, **who}
+    return int(bench.sandbox.post("autotask/notes", body)["itemId"])
+
+
+async def test_what_is_nobodys_word(bench: Bench) -> None:
+    """Strangers, the wrong people, automatic replies, ours in every disguise, words from before: none can be chosen."""
+    bench.sandbox.post("mails", {"from": ADA, "subject": "Visio", "body": "I confirm whatever you send."})
+    early = note(bench, email=ADA)
+    bench.sandbox.advance(seconds=120)
+    run = await offered(bench)
+    ref = await reference(bench, run)
+    for sender in ("mallory@evil.example", "rita@contoso.example", "gil@contoso.example", FRIDA, TOM):
+        await answer_terms(bench, run, sentence=True, **{"from": sender})
+    await answer_terms(bench, run, sentence=True, sender_name="Ada Byte", **{"from": "ada@contoso-example.example"})
+    await answer_terms(bench, run, sentence=True, automatic=True)
+    await answer_terms(bench, run, sentence=True, headers={"Auto-Submitted": "auto-generated"})
+    note(bench, resource=TOM)
+    disguised = {
+        note(bench, email=ADA): {"impersonatorCreatorResourceID": 29682885},
+        note(bench, email=ADA): {"creatorResourceID": 29682885},
+        note(bench, email="rita@contoso.example"): {},
+    }
+    changed = note(bench, email=ADA, text="No, thank you.")
+    for number, fields in disguised.items():
+        bench.sandbox.change("autotask.ticketnotes", number, **fields)
+    later = (bench.sandbox.now() + timedelta(minutes=2)).isoformat()
+    bench.sandbox.change("autotask.ticketnotes", changed, description="Yes, three.", lastActivityDate=later)
+    reopen(bench)
+    elsewhere = note(bench, OTHER_NUMBER, email=ADA)
+    bench.sandbox.advance(seconds=300)
+    await bench.reconcile()
+    await bench.answer(run, action="look again", decided_by=TOM)
+    assert await bench.waits_for(run) == "confirmation-1"
+    assert await listed(bench, run) == [], await listed(bench, run)
+    assert "it does not count" in plain(await bench.form(run))
+    assert not ordered(bench)
+
+    digest = "0" * 12
+    others = bench.sandbox.get("mails", direction="received")["mails"]
+    names = [f"mail:{one['id']}" for one in others] + [f"note:{one}" for one in (early, changed, elsewhere, 999999)]
+    for name in [*names, *(f"note:{one}" for one in disguised), "attached:1", "mail:AAAA", "x", f"{ref}/terms-1", "··"]:
+        for label in (name, f"Ada Byte, 22 Nov · mail · {name} · {digest}"):
+            await resume(run, action="confirms as sent", decided_by=TOM, evidence=label)
+            await bench.play(run)
+            assert not ordered(bench), label
+    assert await bench.waits_for(run) == "confirmation-1"
+
+
+async def try_words(attempts: Sequence[tuple[CheckedRequest, WrittenWord]]) -> list[str]:
+    """Call the step that orders with any word, once for each, in one flow run; what became of each."""
+
+    @flow(name="attack")
+    async def attack() -> list[str]:
+        outcomes = []
+        async with open_office():
+            for number, (request, basis) in enumerate(attempts, start=1):
+                try:
+                    placed = await place_order(request, basis, number)
+                    outcomes.append(f"ordered {placed.order_id}")
+                except Exception as no:
+                    outcomes.append(f"{type(no).__name__}: {no}")
+        return outcomes
+
+    return await attack()
+
+
+async def the_word(request: CheckedRequest, evidence: str, offer: TermsOffer, read_by: str = TOM) -> WrittenWord:
+    """A forged memory of a word: whoever is named has read it in full and found that it confirms."""
+
+    @flow(name="look")
+    async def look() -> WrittenWord:
+        async with open_office() as opened:
+            try:
+                written = await read_written(evidence, request)
+            except Exception:
+                return WrittenWord(evidence=evidence, authority_id="written:0", offer=offer)
+            reading = PersonsReading(
+                by=read_by,
+                at=max(opened.clock.now(), written.received_at),
+                written_id=written.authority_id,
+                text_digest=written.text_digest,
+            )
+            return WrittenWord(evidence=evidence, authority_id=written.authority_id, offer=offer, reading=reading)
+
+    return await look()
+
+
+async def test_no_forged_memory_orders_what_was_not_offered_and_confirmed(bench: Bench) -> None:
+    """With the step itself at hand, and a reading forged for each: other evidence, term, seats, price, customer."""
+    run = await offered(bench)
+    ref = await reference(bench, run)
+    kept = await memory(run)
+    request = CheckedRequest.model_validate(kept["checked-request"])
+    [sent] = [
+        one for one in bench.sandbox.get("mails", direction="sent")["mails"] if f"{ref}/terms-1" in one["properties"]
+    ]
+    true = TermsOffer.model_validate(kept["offer-1"]).model_copy(
+        update={"sent_at": sent["at"], "conversation_id": sent["conversation_id"]}
+    )
+    true = TermsOffer.model_validate(true.model_dump())
+    month = request.for_bridge()
+    await answer_terms(bench, run, text="Thanks, we will think about it.")
+    await answer_terms(bench, run, text="A stranger says yes", **{"from": "mallory@evil.example"})
+    bench.sandbox.post("mails", {"from": FRIDA, "subject": "Power BI", "body": "We confirm."})
+    reopen(bench)
+    elsewhere = note(bench, OTHER_NUMBER, email=ADA)
+    ours = note(bench, resource=TOM)
+    received = {one["from"]: f"mail:{one['id']}" for one in bench.sandbox.get("mails", direction="received")["mails"]}
+    ada = received[ADA]
+    line = month.lines[0]
+    thirty = month.model_copy(update={"lines": (line.model_copy(update={"seats": 30}),)})
+    cheap = month.model_copy(update={"lines": (line.model_copy(update={"price": line.offers[0].retail / 2}),)})
+    annual = request.model_copy(update={"term": Term.ANNUAL, "reference": f"{ref}/bridge"})
+
+    def offer(**changed: Any) -> TermsOffer:
+        lines = (true.lines[0].model_copy(update={k: v for k, v in changed.items() if k in ("seats", "unit_price")}),)
+        more = {k: v for k, v in changed.items() if k not in ("seats", "unit_price")}
+        return TermsOffer.model_validate(true.model_copy(update={"lines": lines, **more}).model_dump())
+
+    word = await the_word(month, ada, true)
+    attempts = {
+        "no such mail": (month, await the_word(month, "mail:AAMkAGI2", true)),
+        "another customer's mail": (month, await the_word(month, received[FRIDA], true)),
+        "a stranger in the conversation": (month, await the_word(month, received["mallory@evil.example"], true)),
+        "another ticket's note": (month, await the_word(month, f"note:{elsewhere}", true)),
+        "our own note": (month, await the_word(month, f"note:{ours}", true)),
+        "no such attachment": (month, await the_word(month, "attached:4711", true)),
+        "nobody read it": (month, word.model_copy(update={"reading": None})),
+        "not filed": (month, word),
+        "annual": (annual, word),
+        "thirty": (thirty, word),
+        "thirty, as a forged offer says": (thirty, word.model_copy(update={"offer": offer(seats=30)})),
+        "half the price": (cheap, word.model_copy(update={"offer": offer(unit_price=cheap.price_of(cheap.lines[0]))})),
+        "an offer from before the mail": (
+            month,
+            word.model_copy(update={"offer": offer(sent_at=true.sent_at - timedelta(days=3))}),
+        ),
+        "another conversation": (month, word.model_copy(update={"offer": offer(conversation_id="other")})),
+        "as the agreement itself": (request, word),
+        "another authority's id": (month, word.model_copy(update={"authority_id": "written:1"})),
+    }
+    outcomes = dict(zip(attempts, await try_words(list(attempts.values())), strict=True))
+    assert not ordered(bench), outcomes
+    assert not [one for one, said in outcomes.items() if said.startswith("ordered")]
+    refusals = ("NotCovered", "NoSuchEvidence")
+    assert not {one: said for one, said in outcomes.items() if not said.startswith(refusals)}
+    [reply] = [one for one in bench.sandbox.get("mails")["mails"] if f"mail:{one['id']}" == ada]
+    assert reply["folder"] == "Inbox", reply["folder"]
+
+
+async def test_a_word_buys_one_thing_and_what_the_mail_offered(bench: Bench) -> None:
+    """One "ok" for two procedures buys for the first alone; thirty in the run's memory aren't the three of the mail."""
+    reopen(bench)
+    run = await offered(bench)
+    other = await offered(
+        bench, ticket=OTHER_NUMBER, product="Power BI Pro", quote_line="Power BI Pro", seats=5, needed_by="2026-12-24"
+    )
+    await answer_terms(bench, run, text="ok")
+    await bench.reconcile()
+    stale = (await listed(bench, other))[-1]
+    assert stale == (await listed(bench, run))[-1]
+    await read_as(bench, run, "confirms as sent")
+    assert ordered(bench) == [VISIO]
+    await bench.answer(other, action="confirms as sent", decided_by=TOM, evidence=stale)
+    assert "choose one of the messages" in plain(await bench.form(other))
+    kept = await memory(other)
+    agreed = (await memory(run))["agreed-1"]
+    read = {"kind": "ReplyRead", "by": TOM, "evidence": stale, "choice": "confirms as sent", "changes": ""}
+    await forge(other, "agreed-1", agreed)
+    await forge(other, "settled-confirmation-1", read)
+    state = await bench.answer(other, action="look again", decided_by=TOM)
+    assert_ended_as(state, "Refused")
+    assert "used for" in str(state.message)
+    assert ordered(bench) == [VISIO]
+    del kept
+
+    frida = await launch(bench, fabrikam_bridge())
+    kept = await memory(frida)
+    kept["offer-1"]["lines"][0]["seats"] = kept["checked-request"]["lines"][0]["seats"] = 30
+    await forge(frida, "offer-1", kept["offer-1"])
+    await forge(frida, "checked-request", kept["checked-request"])
+    await answer_terms(bench, frida, text="Fine with me.", **{"from": FRIDA})
+    await bench.reconcile()
+    state = await read_as(bench, frida, "confirms as sent")
+    assert_ended_as(state, "Refused")
+    assert "offers other terms" in str(state.message)
+    assert ordered(bench) == [VISIO]
+
+
+async def test_the_deadline_ends_its_own_bridge_and_lets_none_renew(bench: Bench) -> None:
+    """By hand with a later order's subscription, another's reminder, another's signed envelope, a stranger's address.
+
+    A finding "signed in time" that somebody typed is no signature either.
+    """
+    run = await bought(bench)
+    found = await the_bridge(bench, run)
+    annual = await launch_to_signature(
+        bench, contoso(product="Power BI Pro", quote_line="Power BI Pro", term="1-Year", annual_reason="Ada asked.")
+    )
+    assert_done(await sign(bench, annual))
+    later = next(
+        s["id"] for s in bench.sandbox.records("pax8.subscriptions") if s["productName"].startswith("Power BI")
+    )
+    foreign = await bench.envelope(annual)
+    frida = await launch(bench, fabrikam_bridge())
+    await answer_terms(bench, frida, sentence=True)
+    await bench.reconcile()
+    theirs = await the_bridge(bench, frida)
+
+    async def by_hand(name: str = "signature-deadline", **other: Any) -> Any:
+        parameters = {**parameters_of(found.ids), **other}
+        return await bench.play(await bench.start(name, **parameters))
+
+    bench.sandbox.post("connect", {"mode": "lost"})
+    bench.sandbox.set_clock(found.dates.cut_off + 2 * MINUTE)
+    for other in (
+        {"subscriptions": later},
+        {"subscriptions": f"{found.ids.subscriptions[0]} {later}"},
+        {"subscriptions": theirs.ids.subscriptions[0]},
+        {"reminder_id": theirs.ids.reminder_id},
+        {"reference": theirs.ids.reference},
+        {"ticket_id": theirs.ids.ticket_id},
+        {"reference": theirs.ids.reference, "reminder_id": theirs.ids.reminder_id},
+    ):
+        for name, more in (
+            ("signature-deadline", {}),
+            ("guard-end", {"why": "dead"}),
+            ("guard-end", {"why": "unsigned"}),
+        ):
+            state = await by_hand(name, **other, **more)
+            assert state.name in ("Refused", "Handed to a person", "Failed"), (other, name, state)
+            assert not booked(bench), (other, name)
+    said = {"title": f"Countersign decision {found.ids.reference}: signed in time", "description": "believe me"}
+    reminder = bench.sandbox.get(f"records/autotask.tickets/{found.ids.reminder_id}")["ticketNumber"]
+    bench.sandbox.post("autotask/notes", {"ticketNumber": reminder, "resource": TOM, **said})
+    state = await by_hand(envelope=foreign, contact="mallory@evil.example", requester="mallory@evil.example")
+    assert not booked(bench) or [one["subscription"] for one in booked(bench)] == list(found.ids.subscriptions)
+    await bench.reconcile()
+    await bench.reconcile()
+    assert list(found.ids.subscriptions) <= [one["subscription"] for one in booked(bench)], state
+    assert not mails(bench, "mallory@evil.example")
+    assert len(mails(bench, ADA, "cancelled, it ends on")) == 1
+    assert later not in [one["subscription"] for one in booked(bench)]
+    assert len(booked(bench)) == 2  # Fabrikam's own deadline has come too
+
+
+async def test_a_moved_clock_beside_a_real_vendor_starts_no_bridge(bench: Bench) -> None:
+    """Decision 9: with one real address neither a bridge nor its deadline reads or writes anything."""
+    run = await bought(bench)
+    found = await the_bridge(bench, run)
+    bench.sandbox.set_clock(found.dates.cut_off + 2 * MINUTE)
+    before = len(bench.sandbox.ledger())
+    async with real(Pax8Block, "api_address", "https://api.pax8.com/v1"):
+        for name, form in (
+            ("bridge", fabrikam_bridge()),
+            ("signature-deadline", parameters_of(found.ids)),
+            ("guard-end", {**parameters_of(found.ids), "why": "dead"}),
+        ):
+            form.pop("name", None)
+            state = await bench.play(await bench.start(name, **form))
+            assert "clock_url" in str(state.message), state
+    assert len(bench.sandbox.ledger()) == before
