@@ -235,9 +235,12 @@ def after_the_end(player: Player, stories: dict[str, Story], tell: Say) -> None:
     player.sign(player.envelope_of(player.run(late.run_id)))
     for story in stories.values():
         for subscription in story.kept["ids"]["subscriptions"] if story.ends else ():
-            for guard in player.runs_tagged(f"guard-of:{subscription}"):
+            guards = player.runs_tagged(f"guard-of:{subscription}")
+            if not guards:
+                raise WentWrong(f"{story.title}: nobody looks whether {subscription} is gone")
+            for guard in guards:
                 player.wait_until_done(guard["id"])
-    tell("three months are over and gone, seen the morning after")
+    tell("three months are over and gone: looked at the morning after")
     player.wait_until_waiting(late.run_id, "late-still-wanted")
     player.answer(late.run_id, action="accept", decided_by=TOM)
     player.wait_until_done(late.run_id)

@@ -69,10 +69,13 @@ class Player:
         raise WentWrong(f"expected {what} within {PATIENCE:.0f} s; the run is {self.run(run_id)['state']['name']}")
 
     def answer(self, run_id: str, **form: str) -> None:
-        """Answer the form of a waiting run; raises `WentWrong` with Prefect's reason."""
-        said = self._insist(f"/flow_runs/{run_id}/resume", {"run_input": form})
-        if said["status"] != "ACCEPT":
-            raise WentWrong(f"the answer was not taken: {said}")
+        """Answer the form of a waiting run, again while it is just awake; raises `WentWrong` with Prefect's reason."""
+        for _ in range(BUSY_TRIES):
+            said = self._insist(f"/flow_runs/{run_id}/resume", {"run_input": form})
+            if said["status"] == "ACCEPT":
+                return
+            time.sleep(1)
+        raise WentWrong(f"the answer was not taken: {said}")
 
     def runs_tagged(self, tag: str) -> list[dict[str, Any]]:
         """Every run that carries a tag."""

@@ -21,7 +21,7 @@ from tasks.authority import ConfirmationTooOld
 from tasks.bridges import DATES, OPEN, Bridge, book_deadline, dates_of, open_bridge_reminder
 from tasks.case import Case, ticket_link
 from tasks.ending import BridgeIds
-from tasks.licences import Licence, holder
+from tasks.licences import Licence, first_holder
 from tasks.office import office
 from tasks.procedure import conduct
 from tasks.requests import check_request
@@ -173,9 +173,8 @@ async def take_back_for_other_seats(case: Case, paper: Meanwhile) -> Signed | No
 
 async def signed_meanwhile(case: Case, paper: Meanwhile, agreed: Agreed) -> Signed | None:
     """DocuSign, asked right before the order: a completed agreement needs no bridge, a dead one gets none (B1)."""
-    ordered = case.journal.get(DATES) is not None or await holder(agreed.basis.authority_id, case.request.reference)
-    if ordered:
-        return None
+    if case.journal.get(DATES) is not None or await first_holder(agreed.basis.authority_id) is not None:
+        return None  # ordered, or used for something else, which ordering will say
     seen = await agreements.look_at_envelope(case, paper.envelope.envelope_id, hinted=False, at_once=True)
     if seen is None or isinstance(seen, Signed):
         return seen

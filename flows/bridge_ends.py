@@ -13,6 +13,7 @@ from flows.meanwhile import Meanwhile
 from flows.terms import explain_messages, label_of, named_in
 from rules.authority import NotCovered, SignerDecision
 from rules.bridge import BridgeDates, reminders
+from rules.envelope import customer_signed
 from rules.events import ChangedMind, DayReached, DeadlinePassed, Decided, Event, Signed, SignerBounced
 from rules.order import Billing, Term
 from rules.people import Person
@@ -87,7 +88,8 @@ async def wait_for_agreement(case: Case, paper: Meanwhile, bought: Bridge) -> Ev
         past = now >= dates.cut_off
         seen = await agreements.look_at_envelope(case, paper.envelope.envelope_id, hinted, at_once=past)
         moments = []
-        standing = await verdict_of(ids.reference, ids.reminder_id) if past or seen is not None else None
+        decided = past or seen is not None or dates != bought.dates
+        standing = await verdict_of(ids.reference, ids.reminder_id) if decided else None
         if past and standing is not Verdict.SIGNED and await all_booked(ids.subscriptions):
             return DeadlinePassed(at=now)  # by the deadline's run, or by a person
         if isinstance(seen, Signed):
@@ -114,11 +116,13 @@ async def wait_for_agreement(case: Case, paper: Meanwhile, bought: Bridge) -> Ev
         return None
 
     def as_found(wait: Wait) -> Wait:
-        explain = [paper.explain(), f"Cut-off: {settings.calendar.in_words(dates.cut_off)}."]
+        cut_off = settings.calendar.in_words(dates.cut_off)
+        explain = [paper.explain(), f"Cut-off: {cut_off}."]
         if messages:
             explain.append(explain_messages(messages))
         offered = tuple(label_of(name, written) for name, written in messages)
-        waiting = replace(wait, until=min(moments, default=None), explain="\n\n".join(explain))
+        what = f"Sign the agreement for {case.request.what} by the cut-off, {cut_off}"
+        waiting = replace(wait, what=what, until=min(moments, default=None), explain="\n\n".join(explain))
         if case.journal.get(agreements.CUSTOMER_SIGNED) is not None:
             waiting = replace(
                 waiting, awaited=settings.msp_signer, what="Countersign the agreement", role="countersigner"
@@ -305,7 +309,8 @@ async def change_over(case: Case, paper: Meanwhile, bought: Bridge, signers: tup
     )
     await take_off_deadline(ids.reference, "The annual agreement is signed.")
     for one in bought.licences:
-        await book_guard(current(ids, paper), one.subscription_id, "superseded", dates.book_end_by - DAY)
+        look_at = dates.book_end_by - DAY
+        await book_guard(current(ids, paper), one.subscription_id, "superseded", look_at, dates.term_end)
     await case.send(bridge_letters.change_over_planned(case, bought, max(dates.change_over, case.now())))
     await wait_until(
         case, "change-over", dates.change_over, "The annual term is ordered then; the bridge ends behind it."
@@ -328,15 +333,21 @@ async def change_over(case: Case, paper: Meanwhile, bought: Bridge, signers: tup
             )
 
     annual = await purchase.follow_provisioning(case, placed, in_time)
-    await end_behind(case, paper, bought, annual)
+    unbooked = await end_behind(case, paper, bought, annual)
     await purchase.tell_customer(case, annual)
-    facts = tuple(
-        (f"Begins: {one.seats} × {one.product_name}", f"1-Year, subscription {one.subscription_id}") for one in annual
-    )
-    await case.send(bridge_letters.billing_change_over(case, bought, facts))
+    if not unbooked:
+        facts = tuple(
+            (f"Begins: {one.seats} × {one.product_name}", f"1-Year, subscription {one.subscription_id}")
+            for one in annual
+        )
+        await case.send(bridge_letters.billing_change_over(case, bought, facts))
     await purchase.document(case, paper.envelope, annual)
     await purchase.file_confirmations(case, placed)
     await purchase.schedule_end(case, paper.envelope, annual)
+    if unbooked:
+        case.leg = ""
+        what = f"Annual is active, the bridge's end isn't booked: book it in the Pax8 portal, tell billing. {unbooked}"
+        return await until_a_person_has_done_it(case, bought, what, dates.book_end_by)
     await close_the_bridge(case)
     case.leg = ""
     await purchase.finish(case, annual)
@@ -344,9 +355,9 @@ async def change_over(case: Case, paper: Meanwhile, bought: Bridge, signers: tup
     return Completed(message=f"{case.request.what}: annual is active, the bridge ends on {bought.dates.term_end}.")
 
 
-async def end_behind(case: Case, paper: Meanwhile, bought: Bridge, annual: tuple[Licence, ...]) -> None:
-    """Y5: book each bridge's end once its annual successor is active; what can't be booked goes to a person."""
-    calendar, ids = office().settings.calendar, current(bought.ids, paper)
+async def end_behind(case: Case, paper: Meanwhile, bought: Bridge, annual: tuple[Licence, ...]) -> str:
+    """Y5: book each bridge's end once its annual successor is active; what can't be booked, and why, for a person."""
+    ids, unbooked = current(bought.ids, paper), []
     successors = {one.product_id: one.subscription_id for one in annual}
     for one in bought.licences:
         term = await read_term(one.subscription_id)
@@ -358,16 +369,11 @@ async def end_behind(case: Case, paper: Meanwhile, bought: Bridge, annual: tuple
                 case.request, ids, one.subscription_id, term.term_end, successors[one.product_id]
             )
         except UNBOOKED as why:
-            await hand_over_ticket(
-                case,
-                bought,
-                f"end-{one.subscription_id}"[:30],
-                f"Book the end of the bridge {one.product_name} ({one.subscription_id}) in the Pax8 portal: {why}",
-                calendar.in_words(bought.dates.book_end_by),
-            )
-            await case.record(stage, f"Handed to a person: {why}")
+            unbooked.append(f"{one.product_name} ({one.subscription_id}): {why}")
+            await case.record(stage, f"Not booked: {why}")
             continue
         await case.record(stage, f"{one.product_name}, the bridge, ends on {booked.term_end}, read back.", by="Pax8")
+    return str(await case.journal.put("annual-unbooked", "; ".join(unbooked)))
 
 
 def current(ids: BridgeIds, paper: Meanwhile) -> BridgeIds:
@@ -399,7 +405,7 @@ async def check_change_of_mind(case: Case, paper: Meanwhile, bought: Bridge, eve
     written = next((one for known, one in await customers_messages(case, bought) if known == name), None)
     if written is None or not digest or not written.text_digest.startswith(digest):
         raise AnswerAgain("evidence: choose one of the messages that are listed above the form.")
-    used = await used_by_another(written.authority_id, case.reference)
+    used = await used_by_another(written.authority_id, f"{case.reference}/monthly")
     if used:
         raise AnswerAgain(f"evidence: that message was {used} already.")
     if written.received_at > until:
@@ -407,10 +413,16 @@ async def check_change_of_mind(case: Case, paper: Meanwhile, bought: Bridge, eve
             f"too late (Y3 d): it was received {calendar.in_words(written.received_at)}, and had to reach us by "
             f"{calendar.in_words(until)}. The annual agreement stands; unsigned, the bridge ends. Tell the customer."
         )
+    await case.journal.put(f"mind-changed-by-{paper.edition}", written.authority_id)
 
 
 async def change_to_monthly(case: Case, paper: Meanwhile, bought: Bridge, event: ChangedMind) -> "Meanwhile | Signed":
-    """Y4: the annual agreement is voided, a monthly one drafted. A signature that was faster binds."""
+    """Y4: the annual agreement is voided, a monthly one drafted. A signature that was faster binds.
+
+    The message is marked as used, so that it changes nothing else (B3).
+    """
+    said = str(case.journal.get(f"mind-changed-by-{paper.edition}"))
+    await mark_kept(f"{case.reference}/monthly", case.request.ticket_id, said, "change of mind to monthly", event.by)
     gone = await agreements.void_agreement(paper.envelope.envelope_id, "The customer decided for the monthly term.")
     if gone.status == "completed":
         seen = await agreements.look_at_envelope(case, paper.envelope.envelope_id, True)
@@ -517,16 +529,33 @@ async def will_not_be_signed(case: Case, paper: Meanwhile, bought: Bridge, event
     try:
         booked = [await book_dead(case, bought, one) for one in bought.ids.subscriptions]
     except UNBOOKED as unbooked:
+        if await customer_had_signed(case, paper):
+            what = (
+                f"{name}: {why} But the customer has signed: agree with them, and have it signed anew or book its end"
+            )
+            return await until_a_person_has_done_it(case, bought, f"{what} in the Pax8 portal.")
         await case.record("end not booked yet", f"The deadline's run books it after the cut-off: {unbooked}")
         await tell_it_ends(case, bought, why)
         return await until_the_deadline(case, paper, bought, name, why)
     for one in booked:
-        await book_guard(bought.ids, one.subscription_id, "dead", case.now() + DAY)
+        await book_guard(bought.ids, one.subscription_id, "dead", case.now() + DAY, one.term_end)
     await take_off_deadline(bought.ids.reference, f"{name}: the end is booked.")
     await tell_it_ends(case, bought, why)
     await reminder_done(case, bought, f"{name}: {why} Booked to end on {bought.dates.term_end}, read back.")
     await close_the_bridge(case)
     raise Ended(name, f"{why} The bridge is booked to end on {bought.dates.term_end}.")
+
+
+async def customer_had_signed(case: Case, paper: Meanwhile) -> bool:
+    """Whether the customer has signed an agreement that ours then took away: that cancels nothing (B7)."""
+    kept = case.journal.get("customer-had-signed")
+    if kept is None:
+        role, readings = (
+            office().settings.templates.client_role,
+            await agreements.read_envelopes_of(case.reference, paper.envelope.envelope_id),
+        )
+        kept = await case.journal.put("customer-had-signed", any(customer_signed(one, role) for one in readings))
+    return bool(kept)
 
 
 async def book_dead(case: Case, bought: Bridge, subscription_id: str) -> TermReading:
@@ -608,10 +637,12 @@ async def hand_over_ticket(case: Case, bought: Bridge, key: str, what: str, by_w
     await case.send(bridge_letters.by_hand(f"by-hand-{key}", case, to, what, by_when, otherwise))
 
 
-async def until_a_person_has_done_it(case: Case, bought: Bridge, what: str) -> State[Any]:
+async def until_a_person_has_done_it(
+    case: Case, bought: Bridge, what: str, by_when: datetime | None = None
+) -> State[Any]:
     """Hand the bridge to a person with a date, and watch until its end is booked or somebody says what became of it."""
-    calendar = office().settings.calendar
-    await hand_over_ticket(case, bought, "unusable", what, calendar.in_words(bought.dates.person_by))
+    last = office().settings.calendar.in_words(by_when or bought.dates.person_by)
+    await hand_over_ticket(case, bought, "unusable", what, last)
     await case.record("handed to a person", what)
 
     async def look(_hinted: bool) -> Event | None:
@@ -634,7 +665,7 @@ async def until_a_person_has_done_it(case: Case, bought: Bridge, what: str) -> S
                 case,
                 (case.requester,),
                 what,
-                calendar.in_words(bought.dates.person_by),
+                last,
                 "Without its end booked the bridge renews for another month.",
             ),
             until=bought.dates.person_by if case.now() < bought.dates.person_by else case.now() + DAY,

@@ -42,6 +42,7 @@ async def guard_end(
     why: str,
     procedure_run_id: str = "",
     successor: str = "",
+    ends: str = "",
 ) -> State[Any] | None:
     """Watch one booked end: a change of seats drops it (S4), so it is booked again; the day after, it must be gone.
 
@@ -59,6 +60,7 @@ async def guard_end(
         why: Why it ends: unsigned, dead or superseded.
         procedure_run_id: The bridge's own flow run, which may be gone.
         successor: For superseded: the annual subscription's Pax8 id, where it is known.
+        ends: The day of the booked end, as 2026-12-21. Empty: the end of the term that runs at the first look.
     """
     ids = BridgeIds(
         reference=reference.strip(),
@@ -76,18 +78,18 @@ async def guard_end(
         term = (await identify(case, ids))[0]
         case.leg = f"guard-{term.subscription_id[:8]}"
         calendar = office().settings.calendar
-        seen = term.term_end or calendar.day_of(case.now())
-        ends = date.fromisoformat(await case.journal.put("guarded-end", seen.isoformat()))
-        day_after = calendar.start_of(ends + DAY) + MORNING
+        seen = ends or (term.term_end or calendar.day_of(case.now())).isoformat()
+        end = date.fromisoformat(await case.journal.put("guarded-end", seen))
+        day_after = calendar.start_of(end + DAY) + MORNING
         if case.now() >= day_after:
-            return await look_behind(case, ids, term, ends)
+            return await look_behind(case, ids, term, end)
         if not is_booked(term):
             try:
                 await book_again(case, ids, term, why, successor)
             except NOT_BOOKED as no:
-                return await hand_to_person(case, ids, f"The booked end of {term.product_name} is gone: {no}", ends)
+                return await hand_to_person(case, ids, f"The booked end of {term.product_name} is gone: {no}", end)
         tomorrow = calendar.start_of(calendar.day_of(case.now()) + DAY) + MORNING
-        await sleep_until(case, day_after if is_over(term) else min(tomorrow, day_after), f"It ends on {ends}")
+        await sleep_until(case, day_after if is_over(term) else min(tomorrow, day_after), f"It ends on {end}")
         raise AssertionError("unreachable: sleeping ends the process")
 
     return await conduct(procedure)

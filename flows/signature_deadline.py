@@ -22,6 +22,7 @@ from tasks import bridge_letters
 from tasks.agreements import NotSigned, read_envelopes_of
 from tasks.bridges import book_guard, request_of
 from tasks.case import Case, Subject
+from tasks.contacts import authorised_contacts
 from tasks.decision import Verdict, decide, take_back_unsigned, verdict_of
 from tasks.ending import (
     BridgeIds,
@@ -35,6 +36,7 @@ from tasks.ending import (
     read_term,
 )
 from tasks.forms import UnsignedByUsForm
+from tasks.net import how_ended
 from tasks.office import office
 from tasks.procedure import conduct, sleep_until
 from tasks.runs import wake
@@ -55,6 +57,7 @@ RENEWED_LONG_AGO = (
     "It renewed unsigned more than seven days ago: the vendor refunds nothing any more. We book its end after the next "
     "cut-off, unless you book it before."
 )
+NOT_SIGNED_THOUGH_SAID = "The reminder ticket says that it was signed in time; DocuSign says that it wasn't."
 NOT_BOOKED = (EndNotShown, EndNotAgreed, NotCovered, NotSigned, VendorRefused)
 
 
@@ -138,18 +141,13 @@ async def identify(case: Case, ids: BridgeIds) -> list[TermReading]:
         except EndNotAgreed as no:
             raise refuse("subscriptions", "B7", f"{no}.", "Give the bridge's own subscriptions.") from None
     company = await autotask.company(ticket.company_id)
-    resource = await autotask.resource_by_email(ids.requester)
     what = ", ".join(f"{term.seats} × {term.product_name}" for term in terms)
     case.about(
         Subject(
             title=f"{company.name} · {what}, deadline",
             ticket_id=ticket.id,
             ticket_number=ticket.number,
-            requester=Person(
-                name=resource.name if resource is not None else ids.requester,
-                email=ids.requester,
-                phone=resource.phone if resource is not None else "",
-            ),
+            requester=await colleague(ids.requester),
             facts=(("Customer", company.name), ("Bridge", f"{ids.reference}: {what}")),
         )
     )
@@ -166,6 +164,8 @@ async def decide_and_act(case: Case, ids: BridgeIds, terms: list[TermReading]) -
         readings = await read_all(case, ids, live) if live else None
         if readings and only_ours_is_missing(readings):
             return await only_we_are_missing(case, ids, live)
+        if readings is not None and live and not any(reading.is_completed for reading in readings):
+            return await hand_to_person(case, ids, live, NOT_SIGNED_THOUGH_SAID)
         return await nothing_to_do(case, "The agreement was signed in time.")
     renewed = [term for term in live if has_renewed(term, case.now())]
     cut_off = min((calendar.cut_off(term.term_end) for term in terms if term.term_end), default=case.now())
@@ -302,7 +302,7 @@ async def tell_everybody(case: Case, ids: BridgeIds, terms: list[TermReading], c
     await complete_ticket(ids.reminder_id, f"{text} ({ids.reference})")
     await case.record("unsigned at the cut-off", text, by="DocuSign")
     for term in terms:
-        await book_guard(ids, term.subscription_id, "unsigned", case.now() + DAY)
+        await book_guard(ids, term.subscription_id, "unsigned", case.now() + DAY, ends[term.subscription_id])
     await wake_procedure(ids, "the cut-off passed unsigned")
     await case.show("Done")
     return Completed(message=f"{what}: unsigned at the cut-off, booked to end on {last}; everybody was told.")
@@ -313,15 +313,23 @@ async def the_customers_people(ids: BridgeIds, request: CheckedRequest | None) -
     ticket = await office().autotask.ticket(ids.ticket_id)
     contacts = await office().autotask.contacts(ticket.company_id)
     contact = next((one for one in contacts if same_address(one.email, ids.contact)), None)
-    people = [Person(name=contact.name if contact is not None else ids.contact, email=ids.contact)]
-    if request is not None and not same_address(request.signer.email, ids.contact):
+    if contact is None:  # never to an address that isn't the customer's
+        organisation = await office().itglue.organisation_by_psa_id(ticket.company_id)
+        rights = await authorised_contacts(ticket.company_id, organisation.id if organisation is not None else 0)
+        people = [Person(name=one.name, email=one.email) for one in rights if one.may_confirm]
+    else:
+        people = [Person(name=contact.name, email=contact.email)]
+    if request is not None and not any(same_address(request.signer.email, one.email) for one in people):
         people.append(Person(name=request.signer.name, email=request.signer.email))
     return tuple(people)
 
 
 async def colleague(email: str) -> Person:
+    """One of ours by mail address; an address that Autotask doesn't know gets nothing, contracts does."""
     resource = await office().autotask.resource_by_email(email)
-    return Person(name=resource.name if resource is not None else email, email=email)
+    if resource is None:
+        return office().settings.contracts
+    return Person(name=resource.name, email=resource.email, phone=resource.phone)
 
 
 async def nothing_to_do(case: Case, why: str) -> State[Any]:
@@ -337,8 +345,30 @@ async def signed(case: Case, ids: BridgeIds, why: str) -> State[Any]:
     if verdict is Verdict.UNSIGNED:
         what = f"{why} But part of the bridge was cancelled before: unsigned was found first."
         return await hand_to_person(case, ids, [await read_term(one) for one in ids.subscriptions], what)
+    ended = await how_ended(ids.procedure_run_id)
+    if ended is not None:
+        return await nobody_goes_on(case, ids, f"{why} But the bridge's own run {ended}.")
     await wake_procedure(ids, "signed, found at the cut-off")
     return await nothing_to_do(case, why)
+
+
+async def nobody_goes_on(case: Case, ids: BridgeIds, why: str) -> State[Any]:
+    """Signed in time, and no run is left that keeps the bridge or brings the annual term: a person does it (I4)."""
+    terms = [await read_term(one) for one in ids.subscriptions]
+    names = "; ".join(f"{term.product_name} ({term.subscription_id})" for term in terms)
+    todo = (
+        f"{why} Monthly agreement: the bridge goes on, order nothing; tell billing and complete the reminder. Annual: "
+        f"order the annual term under the agreement, and book the bridge's end once it is active: {names}."
+    )
+    by_when = office().settings.calendar.in_words(last_moment(terms))
+    ticket = await office().autotask.ticket(ids.ticket_id)
+    await open_ticket(f"{ids.reference}:signed", ticket.company_id, case.title, todo, case.requester, 1, True)
+    otherwise = "Otherwise the bridge renews by the month, and nobody does what was signed."
+    to = (case.requester, await colleague(ids.senior), office().settings.contracts)
+    await case.send(bridge_letters.by_hand("by-hand-signed", case, to, todo, by_when, otherwise))
+    await case.record("handed to a person", todo)
+    await case.show("Handed to a person")
+    return Cancelled(name="Handed to a person", message=todo)
 
 
 async def take_back_unless_booked(ids: BridgeIds, why: str) -> None:

@@ -453,7 +453,7 @@ def explain_inbox(inbox: Inbox, offer: TermsOffer) -> str:
 
 
 def explain_messages(messages: list[tuple[str, Written]]) -> str:
-    """Messages in full, above the form."""
+    """Messages in full, above the form; of a quotation's empty lines none."""
     calendar = office().settings.calendar
     lines: list[str] = []
     for name, written in messages:
@@ -462,6 +462,6 @@ def explain_messages(messages: list[tuple[str, Written]]) -> str:
             f"### {in_markdown(written.sender_name or written.sender)}, {calendar.in_words(written.received_at)}",
             f"{written.kind.value}, {in_markdown(written.sender)}: {in_markdown(written.subject)} ({name})",
             "",
-            *(f"> {in_markdown(line)}  " for line in written.whole_text.splitlines()),
+            *(f"> {in_markdown(line)}  " for line in written.whole_text.splitlines() if line.strip() != ">"),
         ]
     return "\n".join(lines)

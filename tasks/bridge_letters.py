@@ -75,8 +75,8 @@ def terms(case: Case, offer: TermsOffer) -> Letter:
         to=(contact_of(request),),
         cc=(case.requester,),
         subject=f"{offer.what}: please confirm the terms for starting before the agreement is signed",
-        todo=f"Answer this mail with the line below as its first line if you want {offer.what} now, before the "
-        "agreement is signed.",
+        todo=f"If you want {offer.what} now, before the agreement is signed, answer this mail: the line in the box "
+        "below must be the first line of your answer.",
         facts=tuple(facts),
         paragraphs=tuple(annual_terms(dates) if annual else monthly_terms(dates)),
         sentence=offer.sentence,

@@ -1,6 +1,6 @@
 """A bridge under way: what names it, its dates as Pax8 gave them, its reminder and its deadline (B4, B7)."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
 from prefect.client.orchestration import get_client
@@ -75,13 +75,19 @@ async def book_deadline(ids: BridgeIds, cut_off: datetime, generation: int = 1) 
     await book_timed(SIGNATURE_DEADLINE, at, key, parameters_of(ids), (DEADLINE, f"deadline-of:{ids.reference}"))
 
 
-async def book_guard(ids: BridgeIds, subscription_id: str, why: str, look_at: datetime, successor_id: str = "") -> None:
-    """Schedule what guards a booked end until the day after it, once for a subscription and its end's reason."""
+async def book_guard(
+    ids: BridgeIds, subscription_id: str, why: str, look_at: datetime, ends: date | None, successor_id: str = ""
+) -> None:
+    """Schedule what guards a booked end until the day after it, once for a subscription and its end's reason.
+
+    `ends`: the day of that end; None where Pax8 shows none, then the guard's first look takes the running term's.
+    """
     parameters = {
         **parameters_of(ids),
         "subscriptions": subscription_id,
         "why": why,
         "successor": successor_id,
+        "ends": ends.isoformat() if ends is not None else "",
     }
     tags = (GUARD, f"guard-of:{subscription_id}")
     await book_timed(GUARD_END, look_at, f"guard-{subscription_id}-{why}", parameters, tags)

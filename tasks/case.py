@@ -215,12 +215,13 @@ def ticket_link(autotask_url: str, ticket_id: int) -> str:
 def facts_of(request: CheckedRequest) -> tuple[tuple[str, str], ...]:
     """The request in words, for the case file. Our own cost is not among them (N2)."""
     settings = office().settings
+    at_once = "as soon as signed" if request.bridge is None else "as soon as confirmed in writing"
     facts = [
         ("Customer", request.customer.name),
         ("Licences", request.what),
         ("Term", f"{request.term.value}, billed {request.billing.value.lower()}"),
         *bridge_facts(request),
-        ("Start", request.start.isoformat() if request.start else "as soon as signed"),
+        ("Start", request.start.isoformat() if request.start else at_once),
         ("End", request.end.isoformat() if request.end else "until cancelled"),
         ("Signs", f"{request.signer.name}, {request.signer.email}"),
         ("Requested by", str(request.requester)),

@@ -1,7 +1,7 @@
 """Booking the end of a subscription at its term's end, each on an authority of its own, and reading it back (P18)."""
 
 from collections.abc import Awaitable, Callable
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from dateutil.relativedelta import relativedelta
 from pydantic import AwareDatetime, ValidationError
@@ -16,6 +16,10 @@ from tasks.licences import AuthorityUsed, Before, UnclearOrder, before_of, holde
 from tasks.office import office
 from tasks.step import assert_run_is_ours, step
 from tasks.tickets import markers_for
+from vendors.autotask import TicketNote
+
+BRIDGE_BEGINS_WITHIN = timedelta(days=7)
+"""How long after its marker a bridge's subscription may begin: what begins later is another one."""
 
 
 class TermReading(Frozen):
@@ -246,20 +250,30 @@ async def assert_bought_under(agreement: SignedAgreement, request: CheckedReques
 async def assert_bought_as_bridge(ids: BridgeIds, term: TermReading) -> None:
     """The subscription must be one that this very bridge bought, for the ticket's customer (I1).
 
-    By the marker that was written on the ticket before the order. Raises `EndNotAgreed`.
+    By the marker that was written on the ticket before the order: an order after it, of the very products that were
+    marked, and a subscription that began within days. Raises `EndNotAgreed`.
     """
     ticket = await office().autotask.ticket(ids.ticket_id)
     company = await office().pax8.company(term.company_id)
-    before = await before_the_bridge(ids)
+    marker = await marker_of_bridge(ids)
+    before = before_or_refuse(marker)
+    products = sorted(product_id for product_id, _ in before.lines)
     bought, unnamed = set(), set()
     async for order in office().pax8.orders(term.company_id):
-        if order.id not in before.orders:
-            bought |= {line.subscription_id for line in order.lines if line.subscription_id}
-            unnamed |= {line.product_id for line in order.lines if not line.subscription_id}
+        if order.id in before.orders or (products and sorted(line.product_id for line in order.lines) != products):
+            continue
+        bought |= {line.subscription_id for line in order.lines if line.subscription_id}
+        unnamed |= {line.product_id for line in order.lines if not line.subscription_id}
     is_new = term.subscription_id not in before.subscriptions
+    began_later = (
+        term.started is not None
+        and marker.created_at is not None
+        and term.started > marker.created_at + BRIDGE_BEGINS_WITHIN
+    )
     if (
         company.external_id != str(ticket.company_id)
         or not is_new
+        or began_later
         or (term.subscription_id not in bought and term.product_id not in unnamed)
     ):
         raise EndNotAgreed(f"{term.subscription_id} was not bought as the bridge {ids.reference} (B7)")
@@ -267,10 +281,20 @@ async def assert_bought_as_bridge(ids: BridgeIds, term: TermReading) -> None:
 
 async def before_the_bridge(ids: BridgeIds) -> Before:
     """What the customer had right before a bridge was ordered, by its marker. Raises `EndNotAgreed`."""
+    return before_or_refuse(await marker_of_bridge(ids))
+
+
+async def marker_of_bridge(ids: BridgeIds) -> TicketNote:
+    """The marker that was written before a bridge was ordered. Raises `EndNotAgreed`."""
     markers = await markers_for(ids.ticket_id, bridge_reference(ids.reference))
     if not markers:
         raise EndNotAgreed(f"ticket {ids.ticket_id} knows no bridge {ids.reference}: nothing was bought for it (B7)")
+    return markers[-1]
+
+
+def before_or_refuse(marker: TicketNote) -> Before:
+    """What a bridge's marker keeps. Raises `EndNotAgreed` where somebody has edited it."""
     try:
-        return before_of(markers[-1])
+        return before_of(marker)
     except UnclearOrder as unreadable:
         raise EndNotAgreed(str(unreadable)) from None

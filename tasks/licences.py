@@ -47,10 +47,14 @@ class PlacedOrder(Frozen):
 
 
 class Before(Frozen):
-    """The customer's orders and subscriptions right before the write, as the marker keeps them."""
+    """The customer's orders and subscriptions right before the write, as the marker keeps them.
+
+    `lines`: what is ordered, product id and seats; empty on markers from before they were kept.
+    """
 
     orders: tuple[str, ...]
     subscriptions: tuple[str, ...]
+    lines: tuple[tuple[str, int], ...] = ()
 
 
 class AuthorityUsed(Exception):
@@ -86,7 +90,8 @@ async def place_order(request: CheckedRequest, basis: Basis, attempt: int) -> Pl
     await assert_right_customer(request, authority)
     await assert_no_other_order(request, authority.authority_id)
 
-    before = await what_is_there(order.company_id)
+    lines = tuple((line.product_id, line.seats) for line in order.lines)
+    before = (await what_is_there(order.company_id)).model_copy(update={"lines": lines})
     await pax8.mock_order(order)
     marker = await add_marker(
         request.ticket_id,

@@ -1,4 +1,4 @@
-"""Nobody gets a bridge without the customer's own word, a second one, or another's end, nor lets one renew (I1 to I4)."""
+"""No bridge without the customer's own word, no second one, nobody else's end, none that renews (I1 to I4)."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -16,7 +16,7 @@ from tasks.authority import WrittenWord
 from tasks.bridges import parameters_of
 from tasks.licences import place_order
 from tasks.office import open_office
-from tasks.written import read_written
+from tasks.written import file_evidence, read_written
 from tests.procedures.attacks import forge, memory
 from tests.procedures.bridges import MINUTE, answer_terms, booked, bought, offered, reference, the_bridge
 from tests.procedures.harness import Bench, plain
@@ -29,7 +29,7 @@ from tests.procedures.people import (
     ordered,
     sign,
 )
-from tests.procedures.requests import ADA, FRIDA, TOM, contoso
+from tests.procedures.requests import ADA, FRIDA, ROBERTA, TOM, contoso, fabrikam
 from tests.procedures.test_bridge_confirmation import fabrikam_bridge, listed, read_as
 from tests.procedures.test_no_way_round_starts import real
 from vendors.pax8 import Pax8Block
@@ -52,6 +52,11 @@ def reopen(bench: Bench) -> None:
     bench.sandbox.change("autotask.tickets", OTHER_TICKET, **fields)
 
 
+async def writes_back(bench: Bench, run: UUID, sender: str = "", **answer: Any) -> None:
+    """Somebody answers the terms; by default the contact to whom they went."""
+    await answer_terms(bench, run, 1, **answer, **({"from": sender} if sender else {}))
+
+
 def note(bench: Bench, number: str = NUMBER, text: str = "I confirm all of it, three please.", **who: str) -> int:
     body = {"ticketNumber": number, "title": "Terms", "description": text, **who}
     return int(bench.sandbox.post("autotask/notes", body)["itemId"])
@@ -63,12 +68,11 @@ async def test_what_is_nobodys_word(bench: Bench) -> None:
     early = note(bench, email=ADA)
     bench.sandbox.advance(seconds=120)
     run = await offered(bench)
-    ref = await reference(bench, run)
     for sender in ("mallory@evil.example", "rita@contoso.example", "gil@contoso.example", FRIDA, TOM):
-        await answer_terms(bench, run, sentence=True, **{"from": sender})
-    await answer_terms(bench, run, sentence=True, sender_name="Ada Byte", **{"from": "ada@contoso-example.example"})
-    await answer_terms(bench, run, sentence=True, automatic=True)
-    await answer_terms(bench, run, sentence=True, headers={"Auto-Submitted": "auto-generated"})
+        await writes_back(bench, run, sentence=True, sender=sender)
+    await writes_back(bench, run, sentence=True, sender_name="Ada Byte", sender="ada@contoso-example.example")
+    await writes_back(bench, run, sentence=True, automatic=True)
+    await writes_back(bench, run, sentence=True, headers={"Auto-Submitted": "auto-generated"})
     note(bench, resource=TOM)
     disguised = {
         note(bench, email=ADA): {"impersonatorCreatorResourceID": 29682885},
@@ -90,24 +94,27 @@ async def test_what_is_nobodys_word(bench: Bench) -> None:
     assert "it does not count" in plain(await bench.form(run))
     assert not ordered(bench)
 
-    digest = "0" * 12
-    others = bench.sandbox.get("mails", direction="received")["mails"]
-    names = [f"mail:{one['id']}" for one in others] + [f"note:{one}" for one in (early, changed, elsewhere, 999999)]
-    for name in [*names, *(f"note:{one}" for one in disguised), "attached:1", "mail:AAAA", "x", f"{ref}/terms-1", "··"]:
-        for label in (name, f"Ada Byte, 22 Nov · mail · {name} · {digest}"):
-            await resume(run, action="confirms as sent", decided_by=TOM, evidence=label)
-            await bench.play(run)
-            assert not ordered(bench), label
-    assert await bench.waits_for(run) == "confirmation-1"
+    [theirs] = [one for one in bench.sandbox.get("mails", direction="received")["mails"] if one["from"] == FRIDA]
+    for name in (f"mail:{theirs['id']}", f"note:{early}", f"note:{changed}", f"note:{elsewhere}", "mail:AAAA", "··"):
+        label = f"Ada Byte, 22 Nov · mail · {name} · {'0' * 12}"
+        await resume(run, action="confirms as sent", decided_by=TOM, evidence=label)
+        await bench.play(run)
+        assert not ordered(bench), label
+    assert "choose one of the messages" in plain(await bench.form(run))
 
 
-async def try_words(attempts: Sequence[tuple[CheckedRequest, WrittenWord]]) -> list[str]:
-    """Call the step that orders with any word, once for each, in one flow run; what became of each."""
+async def try_words(attempts: Sequence[tuple[CheckedRequest, WrittenWord]], filed: str = "") -> list[str]:
+    """Call the step that orders with any word, once for each, in one flow run; what became of each.
+
+    `filed`: the mail that is put into the customer's folder first.
+    """
 
     @flow(name="attack")
     async def attack() -> list[str]:
         outcomes = []
         async with open_office():
+            if filed:
+                await file_evidence(filed, attempts[0][0])
             for number, (request, basis) in enumerate(attempts, start=1):
                 try:
                     placed = await place_order(request, basis, number)
@@ -146,16 +153,14 @@ async def test_no_forged_memory_orders_what_was_not_offered_and_confirmed(bench:
     ref = await reference(bench, run)
     kept = await memory(run)
     request = CheckedRequest.model_validate(kept["checked-request"])
-    [sent] = [
-        one for one in bench.sandbox.get("mails", direction="sent")["mails"] if f"{ref}/terms-1" in one["properties"]
-    ]
-    true = TermsOffer.model_validate(kept["offer-1"]).model_copy(
-        update={"sent_at": sent["at"], "conversation_id": sent["conversation_id"]}
+    out = bench.sandbox.get("mails", direction="sent")["mails"]
+    [sent] = [one for one in out if f"{ref}/terms-1" in one["properties"]]
+    true = TermsOffer.model_validate(
+        {**kept["offer-1"], "sent_at": sent["at"], "conversation_id": sent["conversation_id"]}
     )
-    true = TermsOffer.model_validate(true.model_dump())
     month = request.for_bridge()
-    await answer_terms(bench, run, text="Thanks, we will think about it.")
-    await answer_terms(bench, run, text="A stranger says yes", **{"from": "mallory@evil.example"})
+    await writes_back(bench, run, text="Thanks, we will think about it.")
+    await writes_back(bench, run, text="A stranger says yes", sender="mallory@evil.example")
     bench.sandbox.post("mails", {"from": FRIDA, "subject": "Power BI", "body": "We confirm."})
     reopen(bench)
     elsewhere = note(bench, OTHER_NUMBER, email=ADA)
@@ -174,33 +179,40 @@ async def test_no_forged_memory_orders_what_was_not_offered_and_confirmed(bench:
 
     word = await the_word(month, ada, true)
     attempts = {
-        "no such mail": (month, await the_word(month, "mail:AAMkAGI2", true)),
-        "another customer's mail": (month, await the_word(month, received[FRIDA], true)),
-        "a stranger in the conversation": (month, await the_word(month, received["mallory@evil.example"], true)),
-        "another ticket's note": (month, await the_word(month, f"note:{elsewhere}", true)),
-        "our own note": (month, await the_word(month, f"note:{ours}", true)),
-        "no such attachment": (month, await the_word(month, "attached:4711", true)),
-        "nobody read it": (month, word.model_copy(update={"reading": None})),
-        "not filed": (month, word),
-        "annual": (annual, word),
-        "thirty": (thirty, word),
-        "thirty, as a forged offer says": (thirty, word.model_copy(update={"offer": offer(seats=30)})),
-        "half the price": (cheap, word.model_copy(update={"offer": offer(unit_price=cheap.price_of(cheap.lines[0]))})),
-        "an offer from before the mail": (
+        "is not in the shared mailbox": (month, await the_word(month, "mail:AAMkAGI2", true)),
+        "is no authorised contact": (month, await the_word(month, received[FRIDA], true)),
+        "mallory@evil.example is no authorised contact": (
+            month,
+            await the_word(month, received["mallory@evil.example"], true),
+        ),
+        f"has no note {elsewhere}": (month, await the_word(month, f"note:{elsewhere}", true)),
+        "One of ours wrote it": (month, await the_word(month, f"note:{ours}", true)),
+        "has no attachment 4711": (month, await the_word(month, "attached:4711", true)),
+        "Nobody has read it in full": (month, word.model_copy(update={"reading": None})),
+        "annual needs a signed agreement (Y1)": (annual, word),
+        "to be ordered, not confirmed: 30": (thirty, word),
+        "offers other terms than 'I confirm " + ref + ": 30": (
+            thirty,
+            word.model_copy(update={"offer": offer(seats=30)}),
+        ),
+        f"offers other terms than '{true.sentence}'": (
+            cheap,
+            word.model_copy(update={"offer": offer(unit_price=cheap.price_of(cheap.lines[0]))}),
+        ),
+        "offers other terms": (
             month,
             word.model_copy(update={"offer": offer(sent_at=true.sent_at - timedelta(days=3))}),
         ),
-        "another conversation": (month, word.model_copy(update={"offer": offer(conversation_id="other")})),
-        "as the agreement itself": (request, word),
-        "another authority's id": (month, word.model_copy(update={"authority_id": "written:1"})),
+        "or is gone": (month, word.model_copy(update={"offer": offer(conversation_id="other")})),
+        "and this is not its bridge": (request, word),
+        "is not the message that was confirmed": (month, word.model_copy(update={"authority_id": "written:1"})),
     }
-    outcomes = dict(zip(attempts, await try_words(list(attempts.values())), strict=True))
-    assert not ordered(bench), outcomes
-    assert not [one for one, said in outcomes.items() if said.startswith("ordered")]
-    refusals = ("NotCovered", "NoSuchEvidence")
-    assert not {one: said for one, said in outcomes.items() if not said.startswith(refusals)}
-    [reply] = [one for one in bench.sandbox.get("mails")["mails"] if f"mail:{one['id']}" == ada]
-    assert reply["folder"] == "Inbox", reply["folder"]
+    outcomes = dict(zip(attempts, await try_words(list(attempts.values()), filed=ada), strict=True))
+    assert not {why: said for why, said in outcomes.items() if why not in said}
+    assert not ordered(bench)
+    [control] = await try_words([(month, word)])
+    assert control.startswith("ordered"), control
+    assert ordered(bench) == [VISIO]
 
 
 async def test_a_word_buys_one_thing_and_what_the_mail_offered(bench: Bench) -> None:
@@ -210,7 +222,7 @@ async def test_a_word_buys_one_thing_and_what_the_mail_offered(bench: Bench) -> 
     other = await offered(
         bench, ticket=OTHER_NUMBER, product="Power BI Pro", quote_line="Power BI Pro", seats=5, needed_by="2026-12-24"
     )
-    await answer_terms(bench, run, text="ok")
+    await writes_back(bench, run, text="ok")
     await bench.reconcile()
     stale = (await listed(bench, other))[-1]
     assert stale == (await listed(bench, run))[-1]
@@ -218,7 +230,6 @@ async def test_a_word_buys_one_thing_and_what_the_mail_offered(bench: Bench) -> 
     assert ordered(bench) == [VISIO]
     await bench.answer(other, action="confirms as sent", decided_by=TOM, evidence=stale)
     assert "choose one of the messages" in plain(await bench.form(other))
-    kept = await memory(other)
     agreed = (await memory(run))["agreed-1"]
     read = {"kind": "ReplyRead", "by": TOM, "evidence": stale, "choice": "confirms as sent", "changes": ""}
     await forge(other, "agreed-1", agreed)
@@ -227,14 +238,13 @@ async def test_a_word_buys_one_thing_and_what_the_mail_offered(bench: Bench) -> 
     assert_ended_as(state, "Refused")
     assert "used for" in str(state.message)
     assert ordered(bench) == [VISIO]
-    del kept
 
     frida = await launch(bench, fabrikam_bridge())
     kept = await memory(frida)
     kept["offer-1"]["lines"][0]["seats"] = kept["checked-request"]["lines"][0]["seats"] = 30
     await forge(frida, "offer-1", kept["offer-1"])
     await forge(frida, "checked-request", kept["checked-request"])
-    await answer_terms(bench, frida, text="Fine with me.", **{"from": FRIDA})
+    await writes_back(bench, frida, text="Fine with me.", sender=FRIDA)
     await bench.reconcile()
     state = await read_as(bench, frida, "confirms as sent")
     assert_ended_as(state, "Refused")
@@ -253,12 +263,11 @@ async def test_the_deadline_ends_its_own_bridge_and_lets_none_renew(bench: Bench
         bench, contoso(product="Power BI Pro", quote_line="Power BI Pro", term="1-Year", annual_reason="Ada asked.")
     )
     assert_done(await sign(bench, annual))
-    later = next(
-        s["id"] for s in bench.sandbox.records("pax8.subscriptions") if s["productName"].startswith("Power BI")
-    )
+    held = bench.sandbox.records("pax8.subscriptions")
+    later = next(one["id"] for one in held if one["productName"].startswith("Power BI"))
     foreign = await bench.envelope(annual)
     frida = await launch(bench, fabrikam_bridge())
-    await answer_terms(bench, frida, sentence=True)
+    await writes_back(bench, frida, sentence=True)
     await bench.reconcile()
     theirs = await the_bridge(bench, frida)
 
@@ -273,30 +282,38 @@ async def test_the_deadline_ends_its_own_bridge_and_lets_none_renew(bench: Bench
         {"subscriptions": f"{found.ids.subscriptions[0]} {later}"},
         {"subscriptions": theirs.ids.subscriptions[0]},
         {"reminder_id": theirs.ids.reminder_id},
-        {"reference": theirs.ids.reference},
         {"ticket_id": theirs.ids.ticket_id},
         {"reference": theirs.ids.reference, "reminder_id": theirs.ids.reminder_id},
     ):
-        for name, more in (
-            ("signature-deadline", {}),
-            ("guard-end", {"why": "dead"}),
-            ("guard-end", {"why": "unsigned"}),
-        ):
-            state = await by_hand(name, **other, **more)
-            assert state.name in ("Refused", "Handed to a person", "Failed"), (other, name, state)
-            assert not booked(bench), (other, name)
+        state = await by_hand(**other)
+        assert_ended_as(state, "Refused")
+        assert not booked(bench), other
+    assert_ended_as(await by_hand("guard-end", subscriptions=later, why="unsigned"), "Refused")
     said = {"title": f"Countersign decision {found.ids.reference}: signed in time", "description": "believe me"}
     reminder = bench.sandbox.get(f"records/autotask.tickets/{found.ids.reminder_id}")["ticketNumber"]
     bench.sandbox.post("autotask/notes", {"ticketNumber": reminder, "resource": TOM, **said})
     state = await by_hand(envelope=foreign, contact="mallory@evil.example", requester="mallory@evil.example")
-    assert not booked(bench) or [one["subscription"] for one in booked(bench)] == list(found.ids.subscriptions)
-    await bench.reconcile()
-    await bench.reconcile()
-    assert list(found.ids.subscriptions) <= [one["subscription"] for one in booked(bench)], state
-    assert not mails(bench, "mallory@evil.example")
+    assert_ended_as(state, "Handed to a person")
+    assert mails(bench, TOM, "a person must act") or mails(bench, ROBERTA, "a person must act")
+    assert not booked(bench)
+
+
+async def test_a_strangers_address_and_anothers_paper_change_nothing(bench: Bench) -> None:
+    """Started by hand right at the cut-off, with another's signed envelope and strangers: it ends, Ada is told."""
+    run = await bought(bench)
+    found = await the_bridge(bench, run)
+    frida = await launch_to_signature(bench, fabrikam())
+    assert_done(await sign(bench, frida))
+    bench.sandbox.set_clock(found.dates.cut_off + 2 * MINUTE)
+    mallory = "mallory@evil.example"
+    others = {"envelope": await bench.envelope(frida), "contact": mallory, "requester": mallory, "senior": mallory}
+    assert_done(await bench.play(await bench.start("signature-deadline", **{**parameters_of(found.ids), **others})))
+    assert [one["subscription"] for one in booked(bench)] == list(found.ids.subscriptions)
     assert len(mails(bench, ADA, "cancelled, it ends on")) == 1
-    assert later not in [one["subscription"] for one in booked(bench)]
-    assert len(booked(bench)) == 2  # Fabrikam's own deadline has come too
+    await bench.reconcile()
+    assert len(booked(bench)) == len(mails(bench, ADA, "cancelled, it ends on")) == 1
+    assert not [one for one in mails(bench) if mallory in (*one.to, *one.cc)]
+    assert await bench.waits_for(run) == "late-signature"
 
 
 async def test_a_moved_clock_beside_a_real_vendor_starts_no_bridge(bench: Bench) -> None:
