@@ -90,7 +90,8 @@ async def wait_for_agreement(case: Case, paper: Meanwhile, bought: Bridge) -> Ev
         moments = []
         decided = past or seen is not None or dates != bought.dates
         standing = await verdict_of(ids.reference, ids.reminder_id) if decided else None
-        if past and standing is not Verdict.SIGNED and await all_booked(ids.subscriptions):
+        over = past or now >= bought.dates.commitment_end  # that end may have renewed, and another cut-off lie ahead
+        if over and standing is not Verdict.SIGNED and await all_booked(ids.subscriptions):
             return DeadlinePassed(at=now)  # by the deadline's run, or by a person
         if isinstance(seen, Signed):
             why = f"DocuSign, {seen.at.isoformat()}"

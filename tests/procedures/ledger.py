@@ -127,7 +127,7 @@ class Ledger:
         """The reference of a completed agreement that says exactly this and has bought nothing yet."""
         used = {one.reference for one in before if not one.as_bridge}
         for done in self.named("envelope completed"):
-            reference = done.facts["custom_fields"].get("countersign_ref", "")
+            reference = str(done.facts["custom_fields"].get("countersign_ref", ""))
             paper = self.paper(done.facts["envelope"])
             says = (paper.get("CustomerName"), paper.get("Term"), lines_of(paper))
             if done.seq < order.seq and reference not in used and says == (customer, term, what):

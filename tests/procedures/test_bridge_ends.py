@@ -219,7 +219,9 @@ async def test_one_message_changes_one_mind(bench: Bench) -> None:
     bench.sandbox.post("mails", said)
     for run in (one, other):
         await bench.answer(run, action="look again", decided_by=TOM)
-    [evidence] = await listed(bench, one)
+    confirmed, evidence = await listed(bench, one)
+    await bench.answer(one, action="customer wants monthly", decided_by=TOM, evidence=confirmed)
+    assert "used for" in plain(await bench.form(one)), "it confirmed the other bridge"
     await bench.answer(one, action="customer wants monthly", decided_by=TOM, evidence=evidence)
     assert await bench.waits_for(one) == "agreement-2"
     await bench.answer(other, action="customer wants monthly", decided_by=TOM, evidence=evidence)
@@ -273,8 +275,8 @@ async def test_signed_late_before_the_bridge_has_ended_it_is_ordered_at_the_chan
     assert len(booked(bench)) == 1
 
 
-async def test_signed_after_the_change_over_day_it_is_ordered_at_once_or_not_at_all(bench: Bench) -> None:
-    """Y6: between change-over and end it is ordered as soon as it is wanted; not wanted, nothing is ordered."""
+async def test_signed_after_the_change_over_day_it_is_ordered_at_once(bench: Bench) -> None:
+    """Y6: between change-over and end it is ordered as soon as somebody says that it is still wanted."""
     run = await bought(bench, **ANNUAL)
     found = await pass_the_cut_off(bench, run)
     bench.sandbox.set_clock(found.dates.change_over + 6 * HOUR)
@@ -285,14 +287,16 @@ async def test_signed_after_the_change_over_day_it_is_ordered_at_once_or_not_at_
     assert_done(await bench.state(run))
     assert ordered(bench) == [VISIO, ANNUALLY]
 
-    other = await bought(bench, product="Power BI Pro", quote_line="Power BI Pro", needed_by="2026-12-30")
-    there = await the_bridge(bench, other)
-    await pass_to(bench, there.dates.cut_off + 2 * MINUTE)
-    await signs(bench, other)
-    assert await bench.waits_for(other) == "late-still-wanted"
-    state = await bench.answer(other, action="refuse", decided_by=TOM, note="They bought it elsewhere.")
+
+async def test_signed_late_and_not_wanted_any_more_nothing_is_ordered(bench: Bench) -> None:
+    """Y6: "still wanted" refused: the bridge ends with its month, and nothing follows it."""
+    run = await bought(bench)
+    await pass_the_cut_off(bench, run)
+    await signs(bench, run)
+    assert await bench.waits_for(run) == "late-still-wanted"
+    state = await bench.answer(run, action="refuse", decided_by=TOM, note="They bought it elsewhere.")
     assert_ended_as(state, "Refused")
-    assert len(ordered(bench)) == 3, "two bridges and one annual"
+    assert ordered(bench) == [VISIO] and len(booked(bench)) == 1
     assert "Nothing more was ordered" in mails(bench, to=TOM, subject="refused")[-1].text
 
 

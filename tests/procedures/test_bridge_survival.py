@@ -1,6 +1,7 @@
 """A bridge survives the death of its process at any instant: exactly one of everything (I3, I4)."""
 
 import asyncio
+import json
 import os
 import signal
 from collections import Counter
@@ -37,6 +38,8 @@ def known_as(request: httpx.Request) -> str:
     if request.method == "GET" or path.endswith("/query") or b"isMock" in request.url.query:
         return ""
     context = TaskRunContext.get()
+    if path.endswith("/orders"):  # the bridge's and the annual one are two
+        path += str(json.loads(request.content)["lineItems"][0].get("commitmentTermId"))[:8]
     return f"{context.task.name if context is not None else ''} {request.method} {doomed.IDS.sub('…', path)}"
 
 
@@ -157,7 +160,7 @@ def assert_one_of_each(bench: Bench, **effects: int) -> None:
     assert drafts == [], "every mail went out"
 
 
-@pytest.mark.timeout(7200 if SOAK else 300)
+@pytest.mark.timeout(7200 if SOAK else 900)
 async def test_an_annual_bridge_killed_after_every_call_leaves_exactly_one_of_everything(
     bench: Bench, tmp_path: Path, no_settling: None
 ) -> None:
@@ -171,14 +174,14 @@ async def test_an_annual_bridge_killed_after_every_call_leaves_exactly_one_of_ev
     state = await bench.state(run)
     assert state.is_completed(), f"{state.name}: {state.message}"
     assert killed == len(survived.read_text().splitlines())
-    assert killed > (100 if SOAK else 20), "the calls of a whole bridge"
+    assert killed > (100 if SOAK else 15), "the calls of a whole bridge"
     assert ordered(bench) == [("Visio Plan 1", 3, "Monthly"), ("Visio Plan 1", 3, "1-Year")]
-    assert_one_of_each(bench, draft_created=1, envelope_sent=1, order_placed=2, end_booked=1, asset_created=1)
+    assert_one_of_each(bench, draft_created=1, envelope_sent=1, order_placed=2, end_booked=1, asset_created=2)
     assert [one.state_name for one in await bench.runs("signature-deadline")] == ["Taken off"]
     assert len(await bench.runs("guard-end")) == 1
 
 
-@pytest.mark.timeout(7200 if SOAK else 300)
+@pytest.mark.timeout(7200 if SOAK else 900)
 async def test_a_deadline_killed_after_every_call_cancels_and_tells_once(bench: Bench, tmp_path: Path) -> None:
     """SIGKILL on the way through reading, decision, booking and telling: cancelled once, told once, guarded once."""
     bench.sandbox.post("settings", {"docusign.polling_limit": 100_000})
@@ -191,7 +194,7 @@ async def test_a_deadline_killed_after_every_call_cancels_and_tells_once(bench: 
     state = await bench.state(planned.id)
     assert state.is_completed(), f"{state.name}: {state.message}"
     assert killed == len(survived.read_text().splitlines())
-    assert killed > (30 if SOAK else 6), "the calls of a deadline"
+    assert killed > (30 if SOAK else 5), "the calls of a deadline"
     await bench.play_all()
     assert await bench.waits_for(run) == "late-signature"
     assert len(booked(bench)) == 1
