@@ -12,6 +12,8 @@ TOM = "tom@northgate.example"
 ROBERTA = "roberta@northgate.example"
 MATTHEW = "matthew@northgate.example"
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
+READING = timedelta(seconds=1)
+"""An answer of the very second in which the terms went out is none to them (B3)."""
 ENVELOPE_LIFE = timedelta(days=40)
 """Longer than an unsigned agreement outlives its bridge (setting `bridge_envelope_days`)."""
 PRESSED = "our own signature is missing"
@@ -178,6 +180,8 @@ def buy(player: Player, stories: dict[str, Story], tell: Say) -> None:
     tell("the terms are mailed with every date; Matthew (pricing) gave both figures for the annual one")
     if any(terms_ordered(player, story) for story in stories.values()):
         raise WentWrong("something was ordered before the customer's written word")
+    read = player.now() + READING
+    player.wait_until(lambda: player.now() > read, "the time to read the terms")
     for reference in references:
         player.confirm(reference)
     for key in SIGNED_IN_TIME:

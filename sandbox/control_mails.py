@@ -84,7 +84,8 @@ def answered(world: World, which: str, given: Any) -> str:
     `sender_name`, `subject`, `to`, `headers`, `attachments`, `delay` (sandbox seconds), `times` (the same mail again,
     by its Internet message id too). The answered mail is quoted below unless `quoted` is false. `automatic`: an
     out-of-office note, which quotes nothing unless told. `new_conversation`: it joins none, and what it quotes counts
-    as its own. `unique_body`: what Exchange takes for its own part, where it errs.
+    as its own. `unique_body`: what Exchange takes for its own part, where it errs. An answer goes where the mail asks
+    for it: past this mailbox unless `to` says otherwise, and that is an error here.
     """
     if not isinstance(given, dict):
         raise TypeError("an answer is a JSON object")
@@ -95,6 +96,9 @@ def answered(world: World, which: str, given: Any) -> str:
     sender = str(given.get("from") or answerer(_shown(world, message)))
     if not sender:
         raise ValueError("the mail went to nobody who could answer it: give from")
+    elsewhere = [_address(one) for one in message["replyTo"]]
+    if elsewhere and SEED.msp.mailbox not in elsewhere and not given.get("to"):
+        raise ValueError(f"an answer to it goes to {', '.join(map(str, elsewhere))}, past this mailbox: give to")
     own, written = _own_words(message, given, automatic)
     subject = str(message["subject"])
     if automatic:

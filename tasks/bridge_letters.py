@@ -72,6 +72,7 @@ def terms(case: Case, offer: TermsOffer) -> Letter:
     ]
     return Letter(
         kind=f"terms-{offer.round}",
+        answers_here=True,
         to=(contact_of(request),),
         cc=(case.requester,),
         subject=f"{offer.what}: please confirm the terms for starting before the agreement is signed",
@@ -154,6 +155,7 @@ def closed(case: Case, offer: TermsOffer) -> Letter:
     """No confirmation came in time (B5)."""
     return Letter(
         kind=f"closed-{offer.round}",
+        answers_here=True,
         to=(contact_of(case.request),),
         cc=(case.requester,),
         subject=f"{offer.what}: nothing was ordered",
@@ -176,6 +178,7 @@ def true_dates(case: Case, bridge: Bridge, wanted: Term) -> Letter:
         facts.append(("Change of mind to monthly by", when(dates.change_of_mind_until)))
     return Letter(
         kind="bridge-dates",
+        answers_here=True,
         to=customers(case.request),
         cc=(case.requester,),
         subject=f"{bridge.what}: your licences are ordered; please sign the agreement by {dates.cut_off:%Y-%m-%d}",
@@ -210,6 +213,7 @@ def reminder(case: Case, bridge: Bridge, kind: str, is_out: bool) -> tuple[Lette
     dates, request = bridge.dates, case.request
     signer = Letter(
         kind=f"remind-{request.edition}-{kind}",
+        answers_here=True,
         to=customers(request),
         subject=f"{bridge.what}: please sign by {when(dates.cut_off)}",
         todo=f"Please sign the agreement by {when(dates.cut_off)}: it is in the mail from DocuSign."
@@ -237,6 +241,7 @@ def kept(case: Case, bridge: Bridge) -> Letter:
     """Signed in time, monthly: the bridge is the subscription from now on."""
     return Letter(
         kind="customer-kept",
+        answers_here=True,
         to=customers(case.request),
         cc=(case.requester,),
         subject=f"{bridge.what}: the agreement is signed, your licences go on",
@@ -278,6 +283,7 @@ def change_over_planned(case: Case, bridge: Bridge, at: object) -> Letter:
     """Signed in time, annual: what happens when, and who watches (Y5, B6)."""
     return Letter(
         kind="change-over-planned",
+        answers_here=True,
         to=customers(case.request),
         cc=(case.requester,),
         subject=f"{case.request.what}: the annual agreement is signed",
@@ -315,6 +321,7 @@ def ends_for_customer(
     affected = ", ".join(users) if users else "everybody who uses these licences"
     return Letter(
         kind=kind,
+        answers_here=True,
         to=to,
         cc=(sender,),
         subject=f"{what}: cancelled, it ends on {term_end}",

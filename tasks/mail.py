@@ -43,7 +43,7 @@ async def draft_letter(reference: str, letter: Letter) -> SentMail:
                 html=letter.html(reference),
                 to=tuple(dict.fromkeys(person.email for person in letter.to)),
                 cc=tuple(dict.fromkeys(person.email for person in letter.cc)),
-                reply_to=(letter.from_person.email,) if letter.from_person else (),
+                reply_to=(letter.from_person.email,) if letter.from_person and not letter.answers_here else (),
             )
         )
     return SentMail(kind=letter.kind, message_id=there.id, conversation_id=there.conversation_id)

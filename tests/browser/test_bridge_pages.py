@@ -42,6 +42,8 @@ def test_a_bridge_is_bought_by_one_click_of_the_customer(stack: LocalStack, scre
     screen.click("a[data-mail]")
     screen.see("I confirm CS-")
     screen.shoot("bridge-terms")
+    opened = player.now()
+    screen.until(lambda: player.now() > opened + timedelta(seconds=1), "the terms read: not in the second they came")
     screen.click("#reply-sentence")
 
     player.wait_until_waiting(run_id, "agreement-1")
