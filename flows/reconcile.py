@@ -38,7 +38,7 @@ async def reconcile() -> State[Any]:
         await net.remember_look(looked_at)
         found += await net.file_late_confirmations()
         found += await net.guard_agreed_ends()
-        found += await net_bridges.wake_answered(waiting)
+        found += await net_bridges.wake_answered()
         found += await net_bridges.guard_deadlines()
         found += await net_bridges.read_months()
         found += await lost_runs()

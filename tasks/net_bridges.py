@@ -11,7 +11,7 @@ from tasks.ending import read_term
 from tasks.journal import Journal
 from tasks.net import Found
 from tasks.office import office
-from tasks.runs import runs_tagged, tag_value, wake
+from tasks.runs import Woken, runs_tagged, tag_value, wake
 from vendors.errors import NotFound
 from vendors.graph import Message
 
@@ -22,19 +22,30 @@ INBOX = "inbox"
 CONFIRMER = "confirmer:"
 
 
-async def wake_answered(waiting: list[FlowRun]) -> list[Found]:
-    """Wake the bridges whose customer has answered: one delta of the inbox, whatever the number waiting."""
-    awaited = [run for run in waiting if (tag_value(run, "wait") or "").startswith("confirmation-")]
+async def wake_answered() -> list[Found]:
+    """Wake the bridges whose customer has answered: one delta of the inbox, whatever the number waiting.
+
+    A run that is awake, and may have looked before the message came, keeps the link back: the next look sees it again.
+    """
     changed, link = await mailbox_changes()
+    tags = {f"conversation:{one.conversation_id}" for one in changed if one.conversation_id}
+    tags |= {f"{CONFIRMER}{one.sender.lower()}" for one in changed if one.sender}
+    awaited = {run.id: run for tag in sorted(tags) async for run in runs_tagged([tag]) if awaits_a_word(run)}
     found: list[Found] = []
-    for run in awaited:
-        conversations = {tag.removeprefix("conversation:") for tag in run.tags or [] if tag.startswith("conversation:")}
-        confirmers = {tag.removeprefix(CONFIRMER) for tag in run.tags or [] if tag.startswith(CONFIRMER)}
-        if any(one.conversation_id in conversations or one.sender.lower() in confirmers for one in changed):
-            woken = await wake(run.id, "the shared mailbox, found by reconcile", "a message has come")
-            found.append(Found(what="a reply in the mailbox", who=run.name, done=woken.value))
+    for run in awaited.values():
+        woken = await wake(run.id, "the shared mailbox, found by reconcile", "a message has come")
+        found.append(Found(what="a reply in the mailbox", who=run.name, done=woken.value))
+        if woken is Woken.NOT_WAITING:
+            return found
     await Variable.aset(MAIL_LINK, link, overwrite=True)
     return found
+
+
+def awaits_a_word(run: FlowRun) -> bool:
+    """Whether a run waits for a confirmation, or is awake and may do so in a moment."""
+    if run.state is None or run.state.is_final() or OPEN in (run.tags or []):
+        return False
+    return not run.state.is_paused() or (tag_value(run, "wait") or "").startswith("confirmation-")
 
 
 async def mailbox_changes() -> tuple[list[Message], str]:
