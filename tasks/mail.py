@@ -6,7 +6,7 @@ from rules.order import Frozen
 from tasks.letters import Letter
 from tasks.office import office
 from tasks.step import step
-from vendors.errors import NotFound, Unavailable
+from vendors.errors import NotFound, Refused, Unavailable
 from vendors.graph import OutgoingMail
 
 
@@ -60,7 +60,11 @@ async def send_draft(reference: str, drafted: SentMail) -> SentMail:
             return drafted
         raise Unavailable("Graph mail", f"the mail {drafted.kind} is on its way to Sent Items") from None
     if there.is_draft:
-        await mail.send(drafted.message_id)
+        try:
+            await mail.send(drafted.message_id)
+        except Refused:  # another run of this procedure was faster, or it really can't be sent
+            if (await mail.message(drafted.message_id)).is_draft:
+                raise
     return drafted
 
 

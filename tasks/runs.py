@@ -53,7 +53,10 @@ async def resume(run_id: UUID, answer: dict[str, str]) -> Woken:
             except httpx.HTTPStatusError as error:
                 if error.response.status_code == 404 or await is_gone(str(run_id)):  # a deleted run is a 500 there
                     return Woken.GONE
-                raise
+                if error.response.status_code != 409 or datetime.now(UTC) > tried_until:
+                    raise
+                await asyncio.sleep(RESUME_EVERY)  # somebody else answered the same form in this very moment
+                continue
             status = verdict.status
             reason = getattr(verdict.details, "reason", None) or ""
             if status is SetStateStatus.ACCEPT:

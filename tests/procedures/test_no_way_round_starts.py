@@ -30,6 +30,7 @@ READS = {
     "products",
     "product",
     "dependencies",
+    "draft_items",
     "pricing",
     "provision_details",
     "orders",

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import ArtifactFilter
 from prefect.states import Crashed, Pending, Running
 
 from tasks import lost
@@ -139,8 +140,8 @@ async def test_the_overview_shows_every_open_procedure_soonest_first(bench: Benc
     await bench.reconcile()
     await bench.reconcile()
     async with get_client() as client:
-        tables = [a for a in await client.read_artifacts() if a.type == "table"]
-    [table] = tables
+        tables = ArtifactFilter.model_validate({"type": {"any_": ["table"]}})
+        [table] = await client.read_artifacts(artifact_filter=tables)
     rows = json.loads(str(table.data)) if isinstance(table.data, str) else table.data
     assert [row["for"].replace("\\", "") for row in rows] == ["release-1", "signature"]
     assert [row["awaited"] for row in rows] == ["contracts", "signer"]

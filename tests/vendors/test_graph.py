@@ -210,7 +210,7 @@ async def test_a_conversation_is_read_by_itself(mail: GraphMail, key: str, sandb
     found = await mail.messages(conversation_id=terms.conversation_id)
     assert {one.id for one in found} == {terms.id, reply, stranger}
     assert [one.received_at for one in found] == sorted((one.received_at for one in found), reverse=True)
-    assert len(sandbox.ledger("graph", place)) == 1
+    assert len([one for one in sandbox.ledger("graph", place) if one["method"]]) == 1
     narrow = await mail.messages(
         await mail.folder("inbox"), "ADA@contoso.example", before, key, conversation_id=terms.conversation_id
     )
