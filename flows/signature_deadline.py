@@ -4,12 +4,12 @@ It gets identifiers only and reads everything fresh, so it does its work althoug
 """
 
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from prefect import flow
-from prefect.client.schemas.objects import State
+from prefect.client.schemas.objects import State, StateType
 from prefect.states import Cancelled, Completed
 
 from rules.authority import NotCovered
@@ -20,7 +20,7 @@ from rules.refusal import refuse
 from rules.request import CheckedRequest
 from tasks import bridge_letters
 from tasks.agreements import NotSigned, read_envelopes_of
-from tasks.bridges import book_guard, request_of
+from tasks.bridges import DEADLINE, book_guard, deadline_runs, request_of
 from tasks.case import Case, Subject
 from tasks.contacts import authorised_contacts
 from tasks.decision import Verdict, decide, take_back_unsigned, verdict_of
@@ -103,6 +103,9 @@ async def signature_deadline(
 
     async def procedure(case: Case) -> State[Any]:
         terms = await identify(case, ids)
+        await case.tag(DEADLINE, f"deadline-of:{ids.reference}")
+        if await an_older_run_is_at_it(case, ids):
+            return Completed(message="An older run of this deadline is at it; this one does nothing.")
         try:
             return await decide_and_act(case, ids, terms)
         except TRANSIENT as fault:
@@ -116,6 +119,21 @@ async def signature_deadline(
             raise
 
     return await conduct(procedure)
+
+
+async def an_older_run_is_at_it(case: Case, ids: BridgeIds) -> bool:
+    """Whether a run of the same deadline that was created before is awake, due or waits for a person (I3)."""
+    runs = await deadline_runs(ids.reference)
+    me = next((run for run in runs if run.id == case.run_id), None)
+    soon = datetime.now(UTC) + AFTER
+    return me is not None and any(
+        (str(run.created), str(run.id)) < (str(me.created), str(me.id))
+        and (
+            run.state_type in (StateType.PENDING, StateType.RUNNING, StateType.PAUSED)
+            or (run.state_type is StateType.SCHEDULED and (run.next_scheduled_start_time or soon) <= soon)
+        )
+        for run in runs
+    )
 
 
 async def identify(case: Case, ids: BridgeIds) -> list[TermReading]:
