@@ -63,9 +63,17 @@ async def send_draft(reference: str, drafted: SentMail) -> SentMail:
         try:
             await mail.send(drafted.message_id)
         except Refused:  # another run of this procedure was faster, or it really can't be sent
-            if (await mail.message(drafted.message_id)).is_draft:
+            if await is_still_a_draft(drafted):
                 raise
     return drafted
+
+
+async def is_still_a_draft(drafted: SentMail) -> bool:
+    """Whether a mail that could not be sent lies there unsent; one that can't be seen is on its way."""
+    try:
+        return (await office().mail.message(drafted.message_id)).is_draft
+    except NotFound:
+        return False
 
 
 class WhenSent(Frozen):

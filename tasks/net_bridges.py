@@ -35,9 +35,8 @@ async def wake_answered() -> list[Found]:
     for run in awaited.values():
         woken = await wake(run.id, "the shared mailbox, found by reconcile", "a message has come")
         found.append(Found(what="a reply in the mailbox", who=run.name, done=woken.value))
-        if woken is Woken.NOT_WAITING:
-            return found
-    await Variable.aset(MAIL_LINK, link, overwrite=True)
+    if not any(one.done == Woken.NOT_WAITING.value for one in found):
+        await Variable.aset(MAIL_LINK, link, overwrite=True)
     return found
 
 
