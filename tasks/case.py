@@ -136,8 +136,10 @@ class Case:
     @property
     def requester(self) -> Person:
         """Whoever the procedure belongs to now: the requester, or the colleague it was handed to."""
-        first = self._subject.requester if self._subject is not None else self.request.requester
-        return owner_of(self.journal) or first
+        owner = owner_of(self.journal)
+        if owner is not None:
+            return owner
+        return self._subject.requester if self._subject is not None else self.request.requester
 
     async def adopt_reference(self, reference: str) -> None:
         """Go on under the reference of a procedure whose run is gone: what it left behind is found by it."""

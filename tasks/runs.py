@@ -1,13 +1,14 @@
 """Waking, finding and tagging flow runs, over Prefect's own API."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Iterable
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx
-from prefect.client.orchestration import get_client
+from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.filters import FlowRunFilter
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.responses import SetStateStatus
@@ -19,6 +20,7 @@ from tasks.forms import machine_answer
 
 PROCEDURE = "countersign"
 PAGE = 200
+NUDGE = "nudge-"
 RESUME_PATIENCE = 5.0
 RESUME_EVERY = 0.2
 
@@ -35,10 +37,29 @@ class Woken(StrEnum):
 async def wake(run_id: UUID, source: str, event: str) -> Woken:
     """Resume a waiting run so that it looks at the outside world again.
 
-    A run that is just suspending or starting is tried again for some seconds. NOT_WAITING: it is awake, and
-    looks by itself before it sleeps. Raises where Prefect can't be reached.
+    NOT_WAITING: it is awake. Then a nudge is left with it, which it finds right after it has suspended, however
+    long that takes (`go_on_if_nudged`); one that suspends in between is resumed here. Raises where Prefect can't be
+    reached.
     """
-    return await resume(run_id, machine_answer(source, event))
+    answer = machine_answer(source, event)
+    woken = await resume(run_id, answer)
+    if woken is not Woken.NOT_WAITING:
+        return woken
+    async with get_client() as client:
+        await client.create_flow_run_input(run_id, key=f"{NUDGE}{uuid4().hex}", value=json.dumps(answer))
+    return await resume(run_id, answer)
+
+
+async def go_on_if_nudged(client: PrefectClient, run_id: UUID, known: Iterable[str]) -> bool:
+    """Resume a run that has just suspended, if it was nudged meanwhile; nudges in `known` came before its last look.
+
+    The one who wakes leaves the nudge first and tries again then; the run suspends first and looks for nudges then:
+    whichever comes last sees the other.
+    """
+    nudges = await client.filter_flow_run_input(run_id, key_prefix=NUDGE, limit=1000, exclude_keys=set(known))
+    if not nudges:
+        return False
+    return await resume(run_id, json.loads(nudges[-1].value)) is Woken.WOKEN
 
 
 async def resume(run_id: UUID, answer: dict[str, str]) -> Woken:
@@ -57,21 +78,17 @@ async def resume(run_id: UUID, answer: dict[str, str]) -> Woken:
                     raise
                 await asyncio.sleep(RESUME_EVERY)  # somebody else answered the same form in this very moment
                 continue
-            status = verdict.status
-            reason = getattr(verdict.details, "reason", None) or ""
-            if status is SetStateStatus.ACCEPT:
+            if verdict.status is SetStateStatus.ACCEPT:
                 return Woken.WOKEN
-            if status is SetStateStatus.REJECT:
-                raise ValueError(f"Prefect refused the answer: {reason}")
+            if verdict.status is SetStateStatus.REJECT:
+                raise ValueError(f"Prefect refused the answer: {getattr(verdict.details, 'reason', None) or ''}")
             run = await client.read_flow_run(run_id)
             if run.state is None or run.state.is_final():
                 return Woken.FINISHED
             if run.state_name == "PutOff":
                 await client.set_flow_run_state(run_id, Scheduled(scheduled_time=datetime.now(UTC)))
                 return Woken.WOKEN
-            if datetime.now(UTC) > tried_until:
-                return Woken.NOT_WAITING
-            await asyncio.sleep(RESUME_EVERY)
+            return Woken.NOT_WAITING
 
 
 async def find_run_waiting_for(envelope_id: str) -> UUID | None:

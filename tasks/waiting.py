@@ -25,7 +25,7 @@ from tasks.forms import LOOK_AGAIN, AnswerAgain, WaitForm
 from tasks.letters import Letter
 from tasks.office import office
 from tasks.people import find_colleague
-from tasks.runs import set_tags
+from tasks.runs import NUDGE, go_on_if_nudged, set_tags
 from tasks.schedule import look_at
 from tasks.step import assert_run_is_ours
 from tasks.tickets import assign_ticket
@@ -317,6 +317,7 @@ async def suspend(case: Case, name: str, number: int, form: type[WaitForm]) -> N
             state.state_details.run_input_keyset = keys
             verdict = await client.set_flow_run_state(case.run_id, state)
             if verdict.status is SetStateStatus.ACCEPT:
+                await go_on_if_nudged(client, case.run_id, case.journal.starting(NUDGE))
                 raise Pause(state=state)
             if verdict.status is not SetStateStatus.REJECT:
                 raise RuntimeError(f"Prefect would not suspend the run: {verdict}")

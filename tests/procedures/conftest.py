@@ -44,12 +44,6 @@ def one_tls_context() -> Iterator[None]:
     ssl.create_default_context = kept
 
 
-@pytest.fixture(autouse=True)
-def nobody_runs_beside(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Segments are played one after the other here: a run that isn't waiting now won't be in five seconds either."""
-    monkeypatch.setattr("tasks.runs.RESUME_PATIENCE", 0.3)
-
-
 @pytest.fixture(scope="session")
 def prefect_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("prefect")

@@ -30,7 +30,7 @@ SIGNED: set[str] = set()
 
 
 @flow(name="one-wait", persist_result=True)
-async def one_wait(number: int) -> State[Any]:
+async def one_wait(number: int, signed_after_its_look: bool = False) -> State[Any]:
     """A procedure that is nothing but the wait for a signature."""
     async with open_office():
         case = await Case.open()
@@ -39,6 +39,9 @@ async def one_wait(number: int) -> State[Any]:
         async def look(_hinted: bool) -> Event | None:
             if str(case.run_id) in SIGNED:
                 return Signed(envelope_id=f"e-{number}", at=office().clock.now())
+            if signed_after_its_look:
+                SIGNED.add(str(case.run_id))
+                assert await wake(case.run_id, "DocuSign", "envelope-completed") is Woken.NOT_WAITING
             return None
 
         who = Person(name="Ada Byte", email="ada@contoso.example")
@@ -78,3 +81,9 @@ async def test_a_signature_in_the_very_moment_of_suspending_is_never_lost(waitin
         tries = range(first, min(first + AT_ONCE, TRIES))
         woken += await asyncio.gather(*(one_try(waiting_bench, n, random.uniform(0, 2.0)) for n in tries))
     assert woken.count(Woken.WOKEN) > TRIES // 10, "the instants must hit the suspension"
+
+
+async def test_a_signature_between_the_look_and_the_suspension_is_never_lost(waiting_bench: Bench) -> None:
+    """The run has looked, is signed, and suspends only then, however much later: it finds the nudge left with it."""
+    run = await waiting_bench.start("one-wait", number=0, signed_after_its_look=True)
+    assert (await waiting_bench.play(run)).is_completed()
