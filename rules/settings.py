@@ -1,6 +1,6 @@
 """The MSP's own settings, as the rules need them: people, calendar, folders, templates, policies."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from enum import StrEnum
 
 from rules.calendar import Calendar
@@ -118,6 +118,9 @@ class Settings(Frozen):
     prefect_url: str
     kb100_url: str
     clock_url: str = ""
+    countersign_since: date | None = None
+    audit_paper_years: int = 5
+    renewal_notice_days: int = 30
 
     def senior_for(self, requester_email: str) -> Person:
         """The senior colleague for a requester: the first on the list who isn't the requester (clauses, Roles)."""

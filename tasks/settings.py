@@ -129,6 +129,17 @@ class CountersignSettings(Block):
     )
     currency: str = Field(default="USD", description="Currency of the customers' prices.")
 
+    countersign_since: str = Field(
+        default="",
+        description="The first day of Countersign, as 2026-12-31: what began before it may stand on paper elsewhere.",
+    )
+    audit_paper_years: int = Field(
+        default=5, gt=0, description="How many years of agreements the audit reads in DocuSign (N5)."
+    )
+    renewal_notice_days: int = Field(
+        default=30, gt=0, description="How many days before an annual renewal the audit asks for its agreement."
+    )
+
     order_settle_seconds: float = Field(
         default=600, ge=0, description="How long an order of unknown outcome is looked for before a person decides."
     )
@@ -213,6 +224,9 @@ class CountersignSettings(Block):
             customer_mail_folder=self.customer_mail_folder,
             public_folder_alive=self.public_folder_alive,
             currency=self.currency,
+            countersign_since=_day("countersign_since", self.countersign_since),
+            audit_paper_years=self.audit_paper_years,
+            renewal_notice_days=self.renewal_notice_days,
             order_settle=timedelta(seconds=self.order_settle_seconds),
             provisioning_poll=timedelta(seconds=self.provisioning_poll_seconds),
             provisioning_inline=timedelta(seconds=self.provisioning_inline_seconds),
@@ -232,6 +246,13 @@ def read_person(field: str, text: str) -> Person:
     if not (name.strip() and opening and closing and "@" in address):
         raise ValueError(f"settings, {field}: write 'Name <address>, phone', not '{text}'")
     return Person(name=name.strip(), email=address.strip(), phone=phone.strip(" ,"))
+
+
+def _day(field: str, text: str) -> date | None:
+    try:
+        return date.fromisoformat(text.strip()) if text.strip() else None
+    except ValueError:
+        raise ValueError(f"settings, {field}: write a day as 2026-12-31, not '{text}'") from None
 
 
 def _lines(text: str) -> list[str]:
