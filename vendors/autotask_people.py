@@ -17,6 +17,11 @@ class People:
         """Return a customer by its Autotask id."""
         return Company.model_validate(await self._at.item("Companies", company_id))
 
+    async def companies(self) -> list[Company]:
+        """Return all companies, inactive ones too; a call for 500."""
+        every = {"op": "gte", "field": "id", "value": 0}
+        return [Company.model_validate(record) for record in await self._at.query("Companies", every)]
+
     async def companies_named(self, name: str) -> list[Company]:
         """Return the customers called `name`, exact ones (ignoring case) first, then near ones; at most 50.
 

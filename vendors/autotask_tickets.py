@@ -51,6 +51,13 @@ class Tickets:
         """Return the ticket that carries our key; several are `Refused`, because a person must look."""
         return await self._the_ticket("externalID", key)
 
+    async def tickets_with_key(self, prefix: str, not_status: str | int) -> list[Ticket]:
+        """Return the tickets whose key of ours begins so, but for those of one status; a call for 500."""
+        status = await self._at.picklist_id("Tickets", "status", not_status)
+        other = {"op": "noteq", "field": "status", "value": status}
+        found = await self._at.query("Tickets", begins_with("externalID", prefix), other)
+        return [Ticket.model_validate(record) for record in found]
+
     async def create_ticket(
         self,
         *,
