@@ -91,7 +91,7 @@ class Case:
         if context is None or context.flow_run is None:
             raise RuntimeError("a case is opened inside a flow run only")
         run = context.flow_run
-        kept = {tag for tag in run.tags or [] if not tag.startswith(("wait:", "until:", "role:"))}
+        kept = {tag for tag in run.tags or [] if not tag.startswith(("wait:", "until:", "role:", "since:"))}
         return cls(run.id, kept, await Journal.load(run.id))
 
     @property

@@ -247,7 +247,7 @@ async def sleep(case: Case, wait: Wait, number: int, complaint: str) -> None:
         case.run_id,
         case.tags
         | set(wait.tags)
-        | {f"wait:{wait.name}", f"role:{wait.role or awaited.email}"}
+        | {f"wait:{wait.name}", f"role:{wait.role or awaited.email}", f"since:{since.isoformat()}"}
         | ({f"until:{until.isoformat()}"} if until else set()),
     )
     if until is not None:
