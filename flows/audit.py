@@ -1,0 +1,40 @@
+"""The audit, daily and on demand: what no step would notice, found from outside (invariants I1 to I5)."""
+
+from typing import Any
+
+from prefect import flow, runtime
+from prefect.client.schemas.objects import State
+from prefect.logging import get_run_logger
+from prefect.states import Completed
+
+from rules.audit import new_since
+from tasks.audit import judged, read_everything
+from tasks.audit_report import in_numbers, known_to, last_table, tell_new, write_table
+from tasks.office import open_office
+
+FINDINGS, INCOMPLETE = "Findings", "Incomplete"
+
+
+@flow(name="audit")
+async def audit() -> State[Any]:
+    """Find licences without paper, and whatever else is wrong though every step did its work.
+
+    Reads all of Pax8, DocuSign, the Application assets, our markers and reminders, and the open procedures; changes
+    nothing. Rewrites the table "audit" and mails contracts what is new. Ends as Completed where nothing is wrong, as
+    Findings where something is, as Incomplete where nothing was found but not everything could be looked at.
+    """
+    async with open_office():
+        read, calls = await read_everything()
+        found = judged(read)
+        table = await last_table()
+        known = known_to(table)
+        new = new_since(found, known)
+        # The mail first: cut off between the two, the next attempt finds the mail sent and the table still to write.
+        await tell_new(str(runtime.flow_run.id), new, len(found), read.missing)
+        await write_table(table, found, known, read.missing, calls.in_words())
+    for one in read.missing:
+        get_run_logger().warning(one)
+    message = " ".join([in_numbers(found), f"{len(new)} new.", *read.missing, f"Calls: {calls.in_words()}."])
+    if found:
+        return Completed(name=FINDINGS, message=message)
+    return Completed(name=INCOMPLETE if read.missing else None, message=message)
