@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
-from itertools import product
 
 from dateutil.relativedelta import relativedelta
 
@@ -101,13 +100,12 @@ def _matched(held: list[Held], lines: list[Cover], named: Mapping[str, str]) -> 
             found[one.subscription_id] = cover
             taken.add(cover.same)
 
-    for one, cover in product(held, lines):
+    every = [(one, cover) for one in held for cover in lines]
+    for one, cover in every:
         if named.get(one.subscription_id) == cover.signed.envelope_id:
             take(one, cover)
     for same_term in (True, False):
-        pairs = [
-            pair for pair in product(held, lines) if (pair[1].signed.paper.term.value == pair[0].term) is same_term
-        ]
+        pairs = [pair for pair in every if (pair[1].signed.paper.term.value == pair[0].term) is same_term]
         for one, cover in sorted(pairs, key=_distance):
             take(one, cover)
     left = [cover for cover in lines if cover.same not in taken]

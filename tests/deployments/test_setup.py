@@ -125,12 +125,15 @@ def test_every_deployment_is_named_main_and_its_flow_can_be_loaded(
     assert deployment["name"] == "main"
     assert deployment["work_pool"]["name"] == WORK_POOL
     assert load_flow_from_entrypoint(deployment["entrypoint"])
-    assert all(schedule["interval"] == 15 * 60 for schedule in deployment["schedules"])
 
 
-def test_only_reconcile_runs_by_the_clock() -> None:
-    scheduled = [one["entrypoint"] for one in deployments() if one["schedules"]]
-    assert scheduled == ["flows/reconcile.py:reconcile"]
+def test_only_reconcile_and_the_audit_run_by_the_clock() -> None:
+    """Every 15 minutes, and each day before working hours in the MSP's zone."""
+    scheduled = {one["entrypoint"]: one["schedules"] for one in deployments() if one["schedules"]}
+    [audit], [reconcile] = scheduled.pop("flows/audit.py:audit"), scheduled.pop("flows/reconcile.py:reconcile")
+    assert not scheduled
+    assert reconcile["interval"] == 15 * 60
+    assert (audit["cron"], audit["timezone"]) == ("0 6 * * *", "America/New_York")
 
 
 def test_prefect_yaml_names_no_path_of_a_machine() -> None:

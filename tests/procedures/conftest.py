@@ -108,6 +108,7 @@ async def let_task_runs_outlive_their_run(database: str) -> None:
 
 
 def all_flows() -> dict[str, Flow[..., Any]]:
+    from flows.audit import audit
     from flows.bridge import bridge
     from flows.end_subscription import end_subscription
     from flows.guard_end import guard_end
@@ -115,7 +116,7 @@ def all_flows() -> dict[str, Flow[..., Any]]:
     from flows.reconcile import reconcile
     from flows.signature_deadline import signature_deadline
 
-    flows = (new_subscription, bridge, signature_deadline, guard_end, end_subscription, reconcile)
+    flows = (new_subscription, bridge, signature_deadline, guard_end, end_subscription, reconcile, audit)
     return {flow.name: flow for flow in flows}
 
 

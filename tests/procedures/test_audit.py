@@ -1,0 +1,251 @@
+"""The audit: what was hidden among 3,000 sound subscriptions is found, all of it and nothing else (issue 5, 3)."""
+
+import json
+import time
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from prefect.client.orchestration import get_client
+
+from rules.audited import Kind
+from rules.bridge import BridgeDates
+from rules.order import Term
+from tests.procedures.audit_world import Sold, World, under_way
+from tests.procedures.harness import Bench
+from tests.procedures.people import mails, settings
+from tests.procedures.requests import ROBERTA
+
+DAY = timedelta(days=1)
+
+
+async def audit(bench: Bench) -> Any:
+    return await bench.play(await bench.start("audit"))
+
+
+async def table(bench: Bench) -> tuple[list[dict[str, str]], str]:
+    """The rows of the one table, and what stands above it."""
+    async with get_client() as client:
+        [found] = [one for one in await client.read_artifacts() if one.key == "audit"]
+    rows = json.loads(str(found.data)) if isinstance(found.data, str) else found.data
+    return list(rows or []), str(found.description)
+
+
+def keys(rows: list[dict[str, str]]) -> set[str]:
+    return {row["id"] for row in rows}
+
+
+def hidden(world: World) -> set[str]:
+    return {f"{kind.name.lower()}:{subject}" for kind, subject in world.wrong}
+
+
+async def bridge_of(world: World, one: Sold, signed: bool = False) -> str:
+    """An open bridge whose month ends with this monthly subscription's; its run waits for nobody in particular."""
+    reference = world.reference(one)
+    ends = world.term_end(one)
+    world.unsign(one)
+    one.asset = None
+    if signed:
+        world.sign(one)
+        world.completed[one.envelope] = world.today - 2 * DAY
+    await under_way(
+        world.bench,
+        f"bridge {one.customer}",
+        f"ref:{reference}",
+        "bridge-open",
+        f"sub:{one.id}",
+        f"month-ends:{ends.isoformat()}T00:00:00+00:00",
+        "role:calendar",
+        "wait:agreement-1",
+        f"since:{world.now.isoformat()}",
+    )
+    return reference
+
+
+async def hide_25(world: World) -> None:
+    """Two wrong things of each kind, one of one kind, each at a customer of its own."""
+    bench, today = world.bench, world.today
+
+    for _ in range(2):  # bought in the portal, no paper
+        one = world.pick(new=True, term=Term.MONTHLY)
+        world.unsign(one)
+        one.asset = None
+        world.hide(Kind.WITHOUT_PAPER, one.id)
+    one.order = {
+        "id": "6f000000-0000-4000-8000-000000000001",
+        "companyId": one.company,
+        "createdDate": one.started.isoformat(),
+        "orderedBy": "Pax8 Partner",
+        "orderedByUserEmail": "jo@northgate.example",
+        "isScheduled": False,
+        "lineItems": [
+            {
+                "id": "6f000000-0000-4000-8000-000000000002",
+                "productId": one.product["id"],
+                "subscriptionId": one.id,
+                "commitmentTermId": None,
+                "billingTerm": "Monthly",
+                "quantity": one.seats,
+            }
+        ],
+    }
+    for _ in range(2):  # from before Countersign, and nobody has named a paper
+        one = world.pick(new=False, papered=False)
+        world.by_asset.discard(one.id)
+        world.hide(Kind.OLDER_WITHOUT_PAPER, one.id)
+    for _ in range(2):  # signed, but ordered by hand
+        one = world.pick(new=True)
+        world.marked.discard(one.envelope)
+        world.hide(Kind.ORDERED_OUTSIDE, one.id)
+    for more in (3, -1):  # seats changed in the portal
+        one = world.pick(new=True, term=Term.MONTHLY)
+        one.pax8_seats = max(one.seats, 2) + more
+        world.hide(Kind.SEATS_DIFFER, one.id)
+    for signed, bought in ((Term.MONTHLY, Term.ANNUAL), (Term.ANNUAL, Term.MONTHLY)):
+        one = world.pick(new=True, term=bought)
+        world.papers[one.envelope] = world.terms_of(one, term=signed)
+        world.hide(Kind.TERM_DIFFERS, one.id)
+
+    calendar = bench_calendar()
+    for _ in range(2):  # within their last five business days, unsigned, nothing booked
+        one = world.pick(new=True, term=Term.MONTHLY)
+        one.started = (today + 3 * DAY) - timedelta(days=31)
+        while not world.now > calendar.cut_off(world.term_end(one)):
+            one.started -= DAY
+        await bridge_of(world, one)
+        world.hide(Kind.BRIDGE_NOT_ENDING, one.id)
+
+    one = world.pick(new=True)  # its paper said that it ends
+    one.started = one.started - timedelta(days=366) if one.term is Term.ANNUAL else one.started
+    world.papers[one.envelope] = world.terms_of(one, end=one.started + DAY)
+    world.completed[one.envelope] = one.started - DAY
+    world.hide(Kind.RENEWED, one.id)
+    one = world.pick(new=True, term=Term.MONTHLY)  # its end had been booked, and is gone
+    world.unsign(one)
+    one.asset = None
+    await under_way(bench, "guard", f"guard-of:{one.id}", "end-guard", waits=False)
+    world.hide(Kind.RENEWED, one.id)
+
+    for _ in range(2):
+        one = world.pick(new=True, term=Term.ANNUAL)
+        one.started = today + timedelta(days=20) - timedelta(days=365)
+        world.completed[one.envelope] = one.started - DAY
+        world.hide(Kind.RENEWS_SOON, one.id)
+
+    for number in (41, 42):
+        world.put("autotask.tickets", number, world.reminder(number, f"CS-OVER{number:06d}", 5000 + number))
+        world.hide(Kind.REMINDER_FOR_NOTHING, str(number))
+
+    templates = bench.sandbox.records("docusign.templates")
+    for number, days in ((1, 31), (2, 45)):
+        one = world.pick(new=True)
+        terms = world.terms_of(one, reference=f"CS-OUT{number:07d}")
+        key = f"0a000000-0000-4000-8000-00000000000{number}"
+        sent = world.now - timedelta(days=days, hours=1)
+        world.put("docusign.envelopes", key, world.envelope(key, 90_000 + number, terms, templates, sent))
+        world.hide(Kind.ENVELOPE_OUT_LONG, key)
+
+    for role in ("contracts", "signer"):
+        run = await under_way(
+            bench,
+            f"waits for {role}",
+            f"ref:CS-WAIT{role.upper()}",
+            f"role:{role}",
+            f"wait:{role}",
+            f"since:{(world.now - timedelta(days=15)).isoformat()}",
+        )
+        world.hide(Kind.WAITS_LONG, str(run))
+
+    one = world.pick(new=True)
+    one.asset = None
+    world.hide(Kind.ASSET_MISSING, one.id)
+    one = world.pick(new=False)
+    one.asset = {"licence-count": one.seats + 5}
+    world.hide(Kind.ASSET_STALE, one.id)
+    one = world.pick(new=False)  # a slip of the keyboard: an asset of nothing
+    world.put("itglue.flexible_assets", 60_001, world.asset(one, 60_001, {"subscription-id": "no-such-subscription"}))
+    world.hide(Kind.ASSET_STALE, "asset-60001")
+
+
+def bench_calendar() -> Any:
+    """The sandbox MSP's working calendar."""
+    from rules.calendar import Calendar
+
+    return Calendar(time_zone="America/New_York", country="US", subdivision="NY")
+
+
+async def sound_procedures(world: World) -> None:
+    """What is in order: bridges early in their month, ending ones, signed ones, fresh waits, a paper just sent."""
+    bench, today, calendar = world.bench, world.today, bench_calendar()
+    for number in range(3):
+        one = world.pick(new=True, term=Term.MONTHLY)
+        one.started = today - (2 + number) * DAY
+        reference = await bridge_of(world, one)
+        world.put("autotask.tickets", 60 + number, world.reminder(60 + number, reference, one.autotask))
+    one = world.pick(new=True, term=Term.MONTHLY)
+    one.started = today - 29 * DAY
+    await bridge_of(world, one)
+    one.ends = world.term_end(one)
+    one = world.pick(new=True, term=Term.MONTHLY)
+    one.started = today - 29 * DAY
+    await bridge_of(world, one, signed=True)
+    assert world.now > BridgeDates.of(one.started, world.now, calendar).cut_off
+    one = world.pick(new=True, term=Term.ANNUAL)  # renews soon, and its renewal agreement is out
+    one.started = today + timedelta(days=20) - timedelta(days=365)
+    world.completed[one.envelope] = one.started - DAY
+    templates = bench.sandbox.records("docusign.templates")
+    key = "0b000000-0000-4000-8000-000000000001"
+    terms = world.terms_of(one, reference="CS-RENEWAL001")
+    world.put("docusign.envelopes", key, world.envelope(key, 95_001, terms, templates, world.now - 2 * DAY))
+    one = world.pick(new=True, term=Term.MONTHLY)  # three seats more, confirmed in writing
+    one.pax8_seats = one.seats + 3
+    increase = f"{one.seats} → {one.pax8_seats} seats of {one.id}"
+    note = world.note(39_000_000, f"Countersign authority written:0123 used for CS-SEATS00001: {increase}")
+    world.put("autotask.ticketnotes", 39_000_000, note)
+    await under_way(
+        bench, "fresh", "ref:CS-FRESH", "role:contracts", "wait:release-1", f"since:{world.now.isoformat()}"
+    )
+
+
+@pytest.mark.timeout(240)
+async def test_twenty_five_wrong_things_among_3000_subscriptions_are_found_and_nothing_else(
+    bench: Bench, record_property: Any
+) -> None:
+    """Each with customer, reason and a proposed action; in minutes, by few calls; mailed once, and only what is new."""
+    world = World(bench)
+    await hide_25(world)
+    assert len(world.wrong) == 25 and len({kind for kind, _ in world.wrong}) == len(Kind)
+    await sound_procedures(world)
+    world.write()
+    assert len(bench.sandbox.records("pax8.subscriptions")) == 3000
+    seq = int(bench.sandbox.ledger(limit=1)[-1]["seq"])
+
+    async with settings(countersign_since=world.since.isoformat()):
+        began = time.monotonic()
+        state = await audit(bench)
+        took = time.monotonic() - began
+        rows, told = await table(bench)
+        assert keys(rows) == hidden(world)
+        assert (state.type.value, state.name) == ("COMPLETED", "Findings")
+        assert all(row["do"] and row["what is wrong"] for row in rows)
+        assert "not looked at" not in told
+
+        asked = {
+            vendor: sum(one["vendor"] == vendor for one in bench.sandbox.ledger(since=seq))
+            for vendor in ("pax8", "docusign", "autotask", "itglue")
+        }
+        assert f"Calls: {', '.join(f'{name} {asked[key]}' for name, key in VENDORS)}." in str(state.message)
+        record_property("calls", asked)
+        print(f"\naudit: {took:.1f} s, calls {asked}")
+        assert asked["pax8"] <= 40 and asked["docusign"] <= 10 and asked["autotask"] <= 20 and asked["itglue"] <= 25
+        by_hand = next(row for row in rows if "6f000000" in row["what is wrong"])
+        assert "jo@northgate.example" in by_hand["what is wrong"].replace("\\", "")
+
+        [mail] = mails(bench, ROBERTA, "Audit: 25 new")
+        assert all(str(kind.value) in mail.text for kind in Kind)
+        again = await audit(bench)
+        assert again.name == "Findings" and "0 new." in str(again.message)
+        assert len(mails(bench, ROBERTA, "Audit")) == 1
+
+
+VENDORS = (("Autotask", "autotask"), ("Pax8", "pax8"), ("DocuSign", "docusign"), ("IT Glue", "itglue"))
