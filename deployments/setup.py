@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import DeploymentUpdate, WorkPoolCreate
+from prefect.client.schemas.schedules import CronSchedule
 from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL
 from prefect.workers.process import ProcessWorker
@@ -96,12 +97,24 @@ async def refuse_unknown_parameters() -> None:
                 await client.update_deployment(deployment.id, DeploymentUpdate(parameter_openapi_schema=strict))
 
 
+async def keep_schedules_in_our_zone() -> None:
+    """Have what runs at an hour of the day run at that hour of the settings' time zone, whatever prefect.yaml says."""
+    zone = (await saved(CountersignSettings) or {}).get("time_zone")
+    async with get_client() as client:
+        for deployment in await client.read_deployments() if zone else []:
+            for one in deployment.schedules:
+                if isinstance(one.schedule, CronSchedule) and one.schedule.timezone != zone:
+                    there = CronSchedule(cron=one.schedule.cron, timezone=zone, day_or=one.schedule.day_or)
+                    await client.update_deployment_schedule(deployment.id, one.id, schedule=there)
+
+
 async def set_up(sandbox_url: str | None, webhook: str) -> None:
     """Everything; the blocks are filled from the sandbox when there is one, else from the environment."""
     await ensure_work_pool()
     blocks = set_up_for_sandbox(sandbox_url, webhook) if sandbox_url else set_up_from_environment()
     await asyncio.gather(deploy_all(), blocks)
     await refuse_unknown_parameters()
+    await keep_schedules_in_our_zone()
 
 
 def main() -> None:

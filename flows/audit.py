@@ -27,11 +27,10 @@ async def audit() -> State[Any]:
         read, calls = await read_everything()
         found = judged(read)
         table = await last_table()
-        known = known_to(table)
-        new = new_since(found, known)
+        new = new_since(found, known_to(table))
         # The mail first: cut off between the two, the next attempt finds the mail sent and the table still to write.
         await tell_new(str(runtime.flow_run.id), new, len(found), read.missing)
-        await write_table(table, found, known, read.missing, calls.in_words())
+        await write_table(table, found, read, calls.in_words())
     for one in read.missing:
         get_run_logger().warning(one)
     message = " ".join([in_numbers(found), f"{len(new)} new.", *read.missing, f"Calls: {calls.in_words()}."])

@@ -152,6 +152,21 @@ class Read(Frozen):
     docusign_url: str = ""
 
     @property
+    def is_whole(self) -> bool:
+        """Whether every part was read; what else was not looked at is in `missing`."""
+        parts = (
+            self.held,
+            self.papers,
+            self.out,
+            self.markers,
+            self.reminders,
+            self.assets,
+            self.bridges,
+            self.waiting,
+        )
+        return all(part is not None for part in parts)
+
+    @property
     def today(self) -> date:
         return self.calendar.day_of(self.now)
 

@@ -9,7 +9,7 @@ from prefect.client.schemas.actions import ArtifactCreate, ArtifactUpdate
 from prefect.client.schemas.filters import ArtifactFilter
 from prefect.client.schemas.objects import Artifact
 
-from rules.audited import Finding
+from rules.audited import Finding, Read
 from tasks.casefile import in_markdown
 from tasks.letters import Letter
 from tasks.mail import send_letter
@@ -27,15 +27,19 @@ async def last_table() -> Artifact | None:
     return found[0] if found else None
 
 
+def rows_of(table: Artifact | None) -> list[dict[str, str]]:
+    """The rows of the last audit."""
+    kept: Any = table.data if table is not None else None
+    rows: list[dict[str, str]] = json.loads(kept) if isinstance(kept, str) else list(kept or ())
+    return rows
+
+
 def known_to(table: Artifact | None) -> dict[str, str]:
     """What the last audit had found: keys, and when each was found first."""
-    if table is None:
-        return {}
-    rows: Any = json.loads(table.data) if isinstance(table.data, str) else table.data
-    return {row["id"]: row["found"] for row in rows or ()}
+    return {row["id"]: row["found"] for row in rows_of(table)}
 
 
-def row(finding: Finding, found: str) -> dict[str, str]:
+def row(finding: Finding, found: str, today: str) -> dict[str, str]:
     """One wrong thing as the table shows it."""
     return {
         "kind": finding.kind.value,
@@ -45,17 +49,23 @@ def row(finding: Finding, found: str) -> dict[str, str]:
         "do": in_markdown(finding.action),
         "links": " ".join(f"[{in_markdown(text)}]({url})" for text, url in finding.links if url),
         "found": found,
+        "looked at": today,
         "id": finding.key,
     }
 
 
-async def write_table(
-    table: Artifact | None, found: tuple[Finding, ...], known: dict[str, str], missing: tuple[str, ...], calls: str
-) -> None:
+def rows_to_write(table: Artifact | None, found: tuple[Finding, ...], today: str, whole: bool) -> list[dict[str, str]]:
+    """The new rows. Where a part could not be read, what the last audit found stays: nothing says that it is mended."""
+    known, keys = known_to(table), {one.key for one in found}
+    kept = [] if whole else [one for one in rows_of(table) if one["id"] not in keys]
+    return [row(one, known.get(one.key, today), today) for one in found] + kept
+
+
+async def write_table(table: Artifact | None, found: tuple[Finding, ...], read: Read, calls: str) -> None:
     """Rewrite the table in place, so its address stays; what was not looked at stands above it."""
-    today = office().settings.calendar.day_of(office().clock.now()).isoformat()
-    data = json.dumps([row(one, known.get(one.key, today)) for one in found])
-    told = [f"Audit of {today}: {in_numbers(found)}", *missing, f"Calls: {calls}."]
+    today = read.today.isoformat()
+    data = json.dumps(rows_to_write(table, found, today, read.is_whole))
+    told = [f"Audit of {today}: {in_numbers(found)}", *read.missing, f"Calls: {calls}."]
     description = "\n\n".join(in_markdown(line) for line in told)
     async with get_client() as client:
         if table is not None and table.id is not None:

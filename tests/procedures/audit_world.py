@@ -74,7 +74,7 @@ class Sold:
 class World:
     """The seeded world. `since` is Countersign's first day; `wrong` what was hidden, by kind and subject."""
 
-    def __init__(self, bench: Bench) -> None:
+    def __init__(self, bench: Bench, customers: int = CUSTOMERS) -> None:
         self.bench = bench
         self.now = bench.sandbox.now()
         self.today = bench.sandbox.today()
@@ -91,7 +91,7 @@ class World:
         self.by_asset: set[str] = set()
         self.extra: dict[str, dict[str, Record]] = {}
         self.wrong: set[tuple[Kind, str]] = set()
-        for number in range(CUSTOMERS):
+        for number in range(customers):
             self._customer(number)
 
     def _customer(self, number: int) -> None:

@@ -7,16 +7,20 @@ from typing import Any
 
 import pytest
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.schedules import CronSchedule
 
 from rules.audited import Kind
 from rules.bridge import BridgeDates
 from rules.order import Term
 from tests.procedures.audit_world import Sold, World, under_way
+from tests.procedures.bridges import bought as bought_bridge
 from tests.procedures.harness import Bench
-from tests.procedures.people import mails, settings
-from tests.procedures.requests import ROBERTA
+from tests.procedures.people import assert_done, launch, launch_to_signature, mails, settings, sign
+from tests.procedures.requests import ROBERTA, contoso
 
 DAY = timedelta(days=1)
+VENDORS = (("Autotask", "autotask"), ("Pax8", "pax8"), ("DocuSign", "docusign"), ("IT Glue", "itglue"))
+"""In the order in which they are read."""
 
 
 async def audit(bench: Bench) -> Any:
@@ -248,4 +252,111 @@ async def test_twenty_five_wrong_things_among_3000_subscriptions_are_found_and_n
         assert len(mails(bench, ROBERTA, "Audit")) == 1
 
 
-VENDORS = (("Autotask", "autotask"), ("Pax8", "pax8"), ("DocuSign", "docusign"), ("IT Glue", "itglue"))
+@pytest.fixture
+def small(bench: Bench) -> World:
+    """Three customers with thirty subscriptions, all in order."""
+    return World(bench, customers=3)
+
+
+async def test_where_nothing_is_wrong_it_says_so_and_mails_nobody(bench: Bench, small: World) -> None:
+    """Completed, an empty table; without Countersign's first day it says what it could not look at."""
+    small.write()
+    async with settings(countersign_since=small.since.isoformat()):
+        state = await audit(bench)
+        assert (state.name, (await table(bench))[0]) == ("Completed", [])
+        assert "nothing wrong" in str(state.message)
+    unknown = await audit(bench)
+    assert unknown.name == "Incomplete", unknown.message
+    assert "not looked at: what was ordered outside" in str(unknown.message)
+    assert not mails(bench, ROBERTA, "Audit")
+
+
+PARTS = {
+    "pax8": ("/subscriptions", "subscriptions"),
+    "docusign": ("/envelopes", "agreements"),
+    "autotask": ("/TicketNotes/query", "markers of what was used"),
+    "itglue": ("/flexible_assets", "Application assets"),
+}
+
+
+@pytest.mark.parametrize("vendor", PARTS)
+async def test_what_could_not_be_read_is_said_and_never_counted_as_fine(
+    bench: Bench, small: World, vendor: str
+) -> None:
+    """Nobody is accused for want of what wasn't read, and what was found before stays until it is looked at again."""
+    path, what = PARTS[vendor]
+    method = "POST" if vendor == "autotask" else "GET"
+    fault = {"kind": "422", "vendor": vendor, "method": method, "path": path, "times": 99}
+    async with settings(countersign_since=small.since.isoformat()):
+        small.write()
+        bench.sandbox.post("faults", fault)
+        state = await audit(bench)
+        assert state.name == "Incomplete", state.message
+        assert f"not looked at: {what}" in str(state.message)
+        assert f"not looked at: {what}" in (await table(bench))[1]
+
+        bench.sandbox.http.delete("faults").raise_for_status()
+        one = small.pick(new=True)
+        one.pax8_seats, one.asset = one.seats + 1, {"licence-count": one.seats + 1}
+        small.write()
+        assert (await audit(bench)).name == "Findings"
+        bench.sandbox.post("faults", fault)
+        await audit(bench)
+        assert keys((await table(bench))[0]) == {f"seats_differ:{one.id}"}
+        bench.sandbox.http.delete("faults").raise_for_status()
+        assert "0 new." in str((await audit(bench)).message)
+
+
+async def test_only_what_is_new_is_mailed_and_what_is_mended_leaves_the_table(bench: Bench, small: World) -> None:
+    """The second mail names the second thing alone; the table keeps when each was found."""
+    async with settings(countersign_since=small.since.isoformat()):
+        first = small.pick(new=True)
+        small.marked.discard(first.envelope)
+        small.write()
+        await audit(bench)
+        second = small.pick(new=True)
+        second.asset = None
+        small.write()
+        await audit(bench)
+        assert keys((await table(bench))[0]) == {f"ordered_outside:{first.id}", f"asset_missing:{second.id}"}
+        told = mails(bench, ROBERTA, "Audit: 1 new")
+        assert len(told) == 2
+        assert second.id in told[1].text and first.id not in told[1].text
+        small.marked.add(first.envelope)
+        second.asset = {}
+        small.write()
+        assert (await audit(bench)).name == "Completed"
+        assert (await table(bench))[0] == []
+
+
+async def test_what_countersign_itself_did_is_no_finding(bench: Bench) -> None:
+    """An order signed and bought, a bridge under way, a release awaited: none of them is wrong."""
+    today = bench.sandbox.today().isoformat()
+    await bought_bridge(bench, product="Visio Plan 2", quote_line="Visio Plan 2")
+    releasing = await launch(bench, contoso(product="Power BI Pro", quote_line="Power BI Pro"))
+    assert await bench.waits_for(releasing) == "release-1"
+    done = await launch_to_signature(bench, contoso())
+    assert_done(await sign(bench, done))
+    async with settings(countersign_since=today):
+        await audit(bench)
+    rows, told = await table(bench)
+    assert {row["kind"] for row in rows} <= {Kind.OLDER_WITHOUT_PAPER.value, Kind.RENEWS_SOON.value}, rows
+    assert "have waited" not in told and "the bridge" not in told
+
+
+async def test_the_audit_runs_before_working_hours_in_our_zone(bench: Bench) -> None:
+    """The set-up puts the settings' zone into every schedule by the hour."""
+    from deployments.setup import keep_schedules_in_our_zone
+
+    async with bench.prefect() as client:
+        audits = bench.deployments["audit"]
+        cron = CronSchedule(cron="0 6 * * *", timezone="America/New_York")
+        [made] = await client.create_deployment_schedules(audits, [(cron, False)])
+        try:
+            async with settings(time_zone="Europe/Berlin"):
+                await keep_schedules_in_our_zone()
+            [one] = await client.read_deployment_schedules(audits)
+            assert isinstance(one.schedule, CronSchedule)
+            assert (one.schedule.cron, one.schedule.timezone, one.active) == ("0 6 * * *", "Europe/Berlin", False)
+        finally:
+            await client.delete_deployment_schedule(audits, made.id)
