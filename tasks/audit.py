@@ -34,7 +34,7 @@ from tasks.case import ticket_link
 from tasks.office import office
 from tasks.runs import PROCEDURE, runs_tagged, tag_value
 from tasks.tickets import MARKER
-from vendors.errors import Unavailable, VendorError
+from vendors.errors import NotFound, Unavailable, VendorError
 from vendors.pax8 import Company, Subscription
 
 T = TypeVar("T")
@@ -44,6 +44,9 @@ BRIDGE_KEY = ":bridge"
 OURS = "CS-"
 MOST_COMPANIES_OF_ORDERS = 40
 """Lists of orders are slow (pax8.md §3), and read only for what looks ordered outside; beyond that it is said."""
+MICROSOFT = "Microsoft"
+MOST_PRODUCTS = 100
+"""Products of other vendors, read one by one to be sure of that; beyond it is said."""
 MOST_SINGLE_READS = 200
 """Signed agreements read one by one where DocuSign's list brings no fields: two calls each, of 3,000 an hour."""
 LABEL = re.compile(r"(ProductId|UnitPrice)\d+")
@@ -146,11 +149,13 @@ async def companies_by_id() -> dict[str, str]:
 async def subscriptions(reader: Reader, names: dict[str, str]) -> list[Held]:
     """Every Microsoft subscription of every customer: three lists, page by page."""
     pax8 = office().pax8
-    microsoft = {one.id async for one in pax8.products()}
+    listed = {one.id async for one in pax8.products()}
     companies = {one.id: one async for one in pax8.companies()}
+    every = await pax8.subscriptions()
+    microsoft = listed | await unlisted_microsoft(reader, {one.product_id for one in every} - listed)
     nameless: set[str] = set()
     held = []
-    async for one in pax8.subscriptions():
+    for one in every:
         if one.product_id not in microsoft:
             continue
         company = companies.get(one.company_id)
@@ -164,6 +169,24 @@ async def subscriptions(reader: Reader, names: dict[str, str]) -> list[Held]:
             "so Pax8's own name was taken"
         )
     return held
+
+
+async def unlisted_microsoft(reader: Reader, products: set[str]) -> set[str]:
+    """Which of the products outside the catalogue's Microsoft list are Microsoft's all the same, read one by one.
+
+    One that Pax8 doesn't show any more may be anybody's: it is said, and not judged.
+    """
+    found, unknown = set(), []
+    for product_id in sorted(products)[:MOST_PRODUCTS]:
+        try:
+            if (await office().pax8.product(product_id)).vendor_name == MICROSOFT:
+                found.add(product_id)
+        except NotFound:
+            unknown.append(product_id)
+    unknown += sorted(products)[MOST_PRODUCTS:]
+    if unknown:
+        reader.say(f"subscriptions of {len(unknown)} products whose vendor Pax8 doesn't say, such as {unknown[0]}")
+    return found
 
 
 def name_at_pax8(company: Company | None, subscription: Subscription) -> str:

@@ -249,12 +249,15 @@ class Bench:
             return sorted(await client.read_flow_runs(flow_filter=wanted), key=lambda run: str(run.created))
 
     async def forget_all(self) -> None:
-        """Delete every run, and what reconcile remembers: the next test starts on a clean server."""
+        """Delete every run, and what reconcile and the audit remember: the next test starts on a clean server."""
         async with self.prefect() as client:
             while (await client.request("POST", "/flow_runs/bulk_delete", json={})).json()["deleted"]:
                 pass
             for variable in await client.read_variables():
                 await client.delete_variable_by_name(variable.name)
+            audits = ArtifactFilter.model_validate({"key": {"any_": ["audit"]}})
+            for table in await client.read_artifacts(artifact_filter=audits):
+                await client.delete_artifact(table.id)
             await client.__aexit__(None, None, None)
         self._prefect = None
 

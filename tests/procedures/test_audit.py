@@ -271,6 +271,20 @@ async def test_where_nothing_is_wrong_it_says_so_and_mails_nobody(bench: Bench, 
     assert not mails(bench, ROBERTA, "Audit")
 
 
+async def test_a_product_that_left_the_catalogue_is_said_and_not_taken_for_another_vendors(
+    bench: Bench, small: World
+) -> None:
+    """A retired product may still be paid for."""
+    one = small.pick(new=True)
+    one.product = {**one.product, "id": "0d000000-0000-4000-8000-000000000001"}
+    one.asset = None
+    small.write()
+    async with settings(countersign_since=small.since.isoformat()):
+        state = await audit(bench)
+    assert state.name == "Incomplete", state.message
+    assert "whose vendor Pax8 doesn't say, such as 0d000000" in str(state.message)
+
+
 PARTS = {
     "pax8": ("/subscriptions", "subscriptions"),
     "docusign": ("/envelopes", "agreements"),
