@@ -56,7 +56,7 @@ def started_runs_of(prefect: httpx.Client, flow: str) -> list[dict[str, Any]]:
 
 
 def test_every_deployment_is_there_and_reconcile_has_runs_scheduled(prefect: httpx.Client) -> None:
-    for name in ("new-subscription/main", "end-subscription/main", "reconcile/main"):
+    for name in ("new-subscription/main", "end-subscription/main", "reconcile/main", "audit/main"):
         assert deployment(prefect, name)["work_pool_name"] == "countersign"
     assert until(lambda: any(run["auto_scheduled"] for run in runs_of(prefect, "reconcile")))
 
