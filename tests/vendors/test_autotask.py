@@ -272,3 +272,15 @@ async def test_reads_ride_out_a_short_throttling(autotask: Autotask, sandbox: Sa
     fault = {"vendor": "autotask", "path": ".*/Companies/.*", "kind": "429", "times": 1, "retry_after": 0.05}
     sandbox.control("POST", "faults", fault)
     assert await autotask.companies_named("Contoso Ltd")
+
+
+async def test_companies_and_tickets_by_the_beginning_of_our_key_come_in_lists(
+    autotask: Autotask, contoso: Company
+) -> None:
+    """A finished ticket is left out."""
+    assert contoso in await autotask.companies()
+    prefix = f"CS-LIST-{uuid.uuid4().hex[:8]}"
+    one, other = [await new_ticket(autotask, contoso, f"{prefix}:{part}") for part in ("bridge", "end")]
+    assert {t.id for t in await autotask.tickets_with_key(prefix, "Complete")} == {one, other}
+    await autotask.update_ticket(one, status="Complete", resolution="Done.")
+    assert [t.id for t in await autotask.tickets_with_key(prefix, "Complete")] == [other]

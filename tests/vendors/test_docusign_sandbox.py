@@ -383,3 +383,12 @@ async def test_a_real_connect_message_verifies_and_tells_our_reference(
     event = parse(raw)
     assert (event.event, event.envelope_id) == ("envelope-completed", envelope_id)
     assert event.custom_fields == draft.custom_fields
+
+
+async def test_a_list_brings_what_stands_in_the_fields(docusign: DocuSign, draft: EnvelopeDraft) -> None:
+    """The same as the rationed single read, for many at once."""
+    made = await docusign.create_draft(draft)
+    listed = [one async for one in docusign.with_tabs_since(datetime.now(UTC) - timedelta(days=400))]
+    alone = await docusign.envelope_with_tabs(made)
+    assert next(one for one in listed if one.envelope_id == made).signers == alone.signers
+    assert any(signer.tabs for signer in alone.signers)

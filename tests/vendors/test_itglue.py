@@ -227,3 +227,12 @@ async def test_a_trait_that_vanished_in_a_write_is_noticed() -> None:
         written = vendor.asked[-1]
         assert written.headers["content-type"] == "application/vnd.api+json"
         assert written.json["data"]["attributes"] == {"traits": {"a": 1, "b": 2}}
+
+
+async def test_all_assets_of_a_type_come_in_one_list(
+    itglue: ITGlue, contoso: Organisation, application: FlexibleAssetType
+) -> None:
+    """Of every organisation: what the audit holds against Pax8."""
+    everybodys = await itglue.flexible_assets_of_type(application.id)
+    assert {asset.id for asset in await itglue.flexible_assets(application.id, contoso.id)} < {a.id for a in everybodys}
+    assert {asset.flexible_asset_type_id for asset in everybodys} == {application.id}
