@@ -181,6 +181,29 @@ async def test_a_deadline_without_a_run_is_booked_anew(bench: Bench) -> None:
     assert await bench.waits_for(run) == "late-signature"
 
 
+async def test_a_deadline_that_refuses_its_own_bridge_is_a_persons_and_one_that_fails_again_waits(bench: Bench) -> None:
+    """It won't cancel, so requester, senior and contracts are told once; a second failure is not tried at once (I5)."""
+    run = await bought(bench)
+    found = await the_bridge(bench, run)
+    bench.sandbox.change("autotask.tickets", found.ids.reminder_id, externalID="taken by hand")
+    await pass_to(bench, found.dates.cut_off + 2 * MINUTE)
+    await bench.reconcile()
+    await bench.reconcile()
+    [refused] = await deadline_runs(bench, run)
+    assert (await bench.state(refused)).name == "Refused"
+    [told] = mails(bench, TOM, "the deadline can't do its work")
+    assert "reminder" in told.text and "renews after" in told.text
+    async with get_client() as client:
+        failed: Any = Failed(message="by a test")
+        await client.set_flow_run_state(refused, failed, force=True)
+    await bench.reconcile()
+    second = next(one for one in await deadline_runs(bench, run) if one != refused)
+    async with get_client() as client:
+        await client.set_flow_run_state(second, failed, force=True)
+    await bench.reconcile()
+    assert len(await deadline_runs(bench, run)) == 2
+
+
 async def test_renewed_unsigned_a_person_has_seven_days(bench: Bench) -> None:
     """Nothing ran from before the cut-off until after the month's end: the vendor's exit is named, with its day."""
     run = await bought(bench)
