@@ -13,6 +13,7 @@ from prefect.client.orchestration import get_client
 from prefect.states import Crashed, Failed, Pending
 
 import vendors.http
+from rules.calendar import day_in_words
 from tasks.bridges import Bridge
 from tests.procedures.bridges import (
     MINUTE,
@@ -568,7 +569,7 @@ async def test_an_end_at_another_hour_is_booked_for_exactly_that(bench: Bench) -
     assert found.dates.commitment_end == end
     [one] = booked(bench)
     assert datetime.fromisoformat(one["end"]) == end
-    assert str(found.dates.term_end) in mails(bench, to=ADA, subject="cancelled, it ends on")[0].subject
+    assert day_in_words(found.dates.term_end) in mails(bench, to=ADA, subject="cancelled, it ends on")[0].subject
 
 
 # The guard
