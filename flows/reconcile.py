@@ -9,6 +9,7 @@ from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
 from prefect.states import Completed
 
+from flows.add_seats import add_seats
 from flows.bridge import bridge
 from flows.end_subscription import end_subscription
 from flows.guard_end import guard_end
@@ -49,7 +50,7 @@ async def reconcile() -> State[Any]:
 
 async def lost_runs() -> list[Found]:
     """Runs lost in Pending, Running or Crashed."""
-    flows = (new_subscription, bridge, signature_deadline, guard_end, end_subscription)
+    flows = (new_subscription, bridge, add_seats, signature_deadline, guard_end, end_subscription)
     signatures = {flow.name: inspect.signature(flow.fn) for flow in flows}
     return [Found(what=f"lost in {run.was}", who=run.name, done=run.now) for run in await revive_lost_runs(signatures)]
 

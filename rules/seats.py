@@ -11,6 +11,7 @@ from pydantic import AwareDatetime, Field, model_validator
 
 from rules.agreement import price_text
 from rules.authority import FRESH, NotCovered, Somebody, built_again
+from rules.calendar import term_end_after
 from rules.order import Billing, Filled, Frozen, Price, Term
 from rules.people import AuthorisedContact, Person, same_address
 from rules.refusal import Problem
@@ -421,3 +422,11 @@ def what_became(before: int, after: int, totals: Sequence[int]) -> Became:
             return Became.DONE if earlier == before else Became.OVERWRITTEN
         earlier = total
     return Became.NOT_YET if earlier == before else Became.CHANGED
+
+
+def running_period(start: date, months: int, on: date) -> tuple[date, date]:
+    """The billing period that a day lies in: its first day, and the day the next one begins (pro rata, P15)."""
+    number = 0
+    while term_end_after(start, months, number + 1) <= on:
+        number += 1
+    return term_end_after(start, months, number), term_end_after(start, months, number + 1)

@@ -2,11 +2,12 @@
 
 from rules.order import Frozen
 from rules.request import CheckedRequest
+from rules.seats import HeldSeats, SeatRequest
 from tasks.case import ticket_link
 from tasks.licences import Licence
 from tasks.office import office
 from tasks.step import step
-from vendors.itglue import FieldMap
+from vendors.itglue import FieldMap, FlexibleAsset
 
 
 class DocumentedAsset(Frozen):
@@ -55,3 +56,47 @@ async def document_licence(
         asset = await itglue.create_flexible_asset(layout.id, request.customer.itglue_id, traits)
     link = f"{settings.itglue_url}/{request.customer.itglue_id}/assets/{layout.id}/records/{asset.id}"
     return DocumentedAsset(asset_id=asset.id, name=name, link=link)
+
+
+@step(key=lambda request, held, seats: f"{held.subscription_id}-{seats}")
+async def document_seats(request: SeatRequest, held: HeldSeats, seats: int) -> DocumentedAsset:
+    """Bring the seats of a subscription's Application asset up to date; one that isn't there is made (P11, S1).
+
+    Found by the subscription's id, which tells two of one product apart; else by its exact name.
+    """
+    itglue, settings = office().itglue, office().settings
+    layout = await itglue.flexible_asset_type(settings.asset_fields.application_type)
+    fields = FieldMap(layout, settings.asset_fields.traits)
+    name = f"{request.product_name} ({held.term.value})"
+    there = await asset_of(layout.id, request, held)
+    if there is not None:
+        traits = {"seats": seats, "subscription": held.subscription_id}
+        asset = await itglue.update_flexible_asset(there.id, fields.changes(traits))
+    else:
+        traits = {
+            "name": name,
+            "vendor": "Microsoft (Pax8)",
+            "seats": seats,
+            "subscription": held.subscription_id,
+            "renewal": held.renews.isoformat() if held.renews else None,
+            "term": settings.asset_fields.terms.get(held.term.value, held.term.value),
+            "ticket": f"{request.ticket_number} {ticket_link(settings.autotask_url, request.ticket_id)}",
+            "notes": f"Seats by procedure {request.reference}, requested by {request.requester.name}.",
+        }
+        asset = await itglue.create_flexible_asset(layout.id, request.customer.itglue_id, fields.traits(traits))
+    link = f"{settings.itglue_url}/{request.customer.itglue_id}/assets/{layout.id}/records/{asset.id}"
+    return DocumentedAsset(asset_id=asset.id, name=asset.name or name, link=link)
+
+
+async def asset_of(type_id: int, request: SeatRequest, held: HeldSeats) -> FlexibleAsset | None:
+    """The asset that names a subscription; else the product's of that term, unless it names another subscription."""
+    fields = office().settings.asset_fields
+    by_id, by_term = fields.traits.get("subscription", ""), fields.traits.get("term", "")
+    there = await office().itglue.flexible_assets(type_id, request.customer.itglue_id)
+    for one in there:
+        if str(one.traits.get(by_id) or "") == held.subscription_id:
+            return one
+    names = (request.product_name, f"{request.product_name} ({held.term.value})")
+    term = fields.terms.get(held.term.value, held.term.value)
+    alike = [one for one in there if one.name in names and not one.traits.get(by_id)]
+    return next((one for one in alike if one.traits.get(by_term) in (None, term)), None)

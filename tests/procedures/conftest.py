@@ -108,6 +108,7 @@ async def let_task_runs_outlive_their_run(database: str) -> None:
 
 
 def all_flows() -> dict[str, Flow[..., Any]]:
+    from flows.add_seats import add_seats
     from flows.audit import audit
     from flows.bridge import bridge
     from flows.end_subscription import end_subscription
@@ -116,7 +117,7 @@ def all_flows() -> dict[str, Flow[..., Any]]:
     from flows.reconcile import reconcile
     from flows.signature_deadline import signature_deadline
 
-    flows = (new_subscription, bridge, signature_deadline, guard_end, end_subscription, reconcile, audit)
+    flows = (new_subscription, bridge, add_seats, signature_deadline, guard_end, end_subscription, reconcile, audit)
     return {flow.name: flow for flow in flows}
 
 
