@@ -122,11 +122,11 @@ async def read_note(request: SeatRequest, note: int) -> Written:
         return await read_written(f"note:{note}", request)
 
 
-async def basis_for(bench: Bench, request: SeatRequest, added: int) -> SeatBasis:
-    """A word of Ada's for so many seats more, read in full by Tom."""
+async def basis_for(bench: Bench, request: SeatRequest, added: int, note: int = 0) -> SeatBasis:
+    """A note for so many seats more, read in full by Tom; by default a new one of Ada's."""
     choice = request.choices[0]
     said = f"From {choice.seats} to {choice.seats + added} Premium please"
-    note = int(bench.sandbox.post("autotask/notes", {**TICKET, "description": said})["itemId"])
+    note = note or int(bench.sandbox.post("autotask/notes", {**TICKET, "description": said})["itemId"])
     written = await read_note(request, note)
     offer = request.model_copy(update={"added": added}).offer(1, (choice,))
     reading = SeatsReading(
