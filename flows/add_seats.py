@@ -265,13 +265,21 @@ async def tell_the_bridge(case: Case, request: SeatRequest, basis: SeatBasis) ->
     bridges = [run async for run in runs_tagged([OPEN, f"sub:{basis.subscription_id}"])]
     for run in bridges:
         await wake(run.id, f"add-seats, {case.reference}", f"{basis.before} → {basis.after} seats")
+    anew = any(waits_for_its_agreement(run.tags or []) for run in bridges)
     if bridges:
-        await case.record(
-            "bridge told",
-            f"The subscription is a bridge's ({bridges[0].name}): its agreement is sent anew with {basis.after} seats; "
-            "its cut-off stays.",
+        agreement = (
+            f"its agreement is sent anew with {basis.after} seats; its cut-off stays"
+            if anew
+            else "its agreement is signed already, for fewer seats"
         )
-    return bool(bridges)
+        await case.record("bridge told", f"The subscription is a bridge's ({bridges[0].name}): {agreement}.")
+    return anew
+
+
+def waits_for_its_agreement(tags: list[str]) -> bool:
+    """Whether a bridge's agreement is out or drafted, as its tags say; one that is awake is taken for that."""
+    waits = [tag.removeprefix("wait:") for tag in tags if tag.startswith("wait:")]
+    return not waits or waits[0].startswith("agreement-")
 
 
 async def hand_over(case: Case, request: SeatRequest, number: int, what: str) -> None:
