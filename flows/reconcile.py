@@ -11,6 +11,7 @@ from prefect.states import Completed
 
 from flows.add_seats import add_seats
 from flows.bridge import bridge
+from flows.end_on_request import end_on_request
 from flows.end_subscription import end_subscription
 from flows.guard_end import guard_end
 from flows.new_subscription import new_subscription
@@ -50,7 +51,15 @@ async def reconcile() -> State[Any]:
 
 async def lost_runs() -> list[Found]:
     """Runs lost in Pending, Running or Crashed."""
-    flows = (new_subscription, bridge, add_seats, signature_deadline, guard_end, end_subscription)
+    flows = (
+        new_subscription,
+        bridge,
+        add_seats,
+        end_on_request,
+        signature_deadline,
+        guard_end,
+        end_subscription,
+    )
     signatures = {flow.name: inspect.signature(flow.fn) for flow in flows}
     return [Found(what=f"lost in {run.was}", who=run.name, done=run.now) for run in await revive_lost_runs(signatures)]
 

@@ -3,6 +3,8 @@
 from rules.order import Frozen
 from rules.request import CheckedRequest
 from rules.seats import HeldSeats, SeatRequest
+from rules.wishes import EndWish
+from rules.written import OnTicket
 from tasks.case import ticket_link
 from tasks.licences import Licence
 from tasks.office import office
@@ -68,7 +70,7 @@ async def document_seats(request: SeatRequest, held: HeldSeats, seats: int) -> D
     layout = await itglue.flexible_asset_type(settings.asset_fields.application_type)
     fields = FieldMap(layout, settings.asset_fields.traits)
     name = f"{request.product_name} ({held.term.value})"
-    there = await asset_of(layout.id, request, held)
+    there = await asset_of(layout.id, request, request.product_name, held)
     if there is not None:
         traits = {"seats": seats, "subscription": held.subscription_id}
         asset = await itglue.update_flexible_asset(there.id, fields.changes(traits))
@@ -88,7 +90,7 @@ async def document_seats(request: SeatRequest, held: HeldSeats, seats: int) -> D
     return DocumentedAsset(asset_id=asset.id, name=asset.name or name, link=link)
 
 
-async def asset_of(type_id: int, request: SeatRequest, held: HeldSeats) -> FlexibleAsset | None:
+async def asset_of(type_id: int, request: OnTicket, product: str, held: HeldSeats) -> FlexibleAsset | None:
     """The asset that names a subscription; else the product's of that term, unless it names another subscription."""
     fields = office().settings.asset_fields
     by_id, by_term = fields.traits.get("subscription", ""), fields.traits.get("term", "")
@@ -96,7 +98,35 @@ async def asset_of(type_id: int, request: SeatRequest, held: HeldSeats) -> Flexi
     for one in there:
         if str(one.traits.get(by_id) or "") == held.subscription_id:
             return one
-    names = (request.product_name, f"{request.product_name} ({held.term.value})")
+    names = (product, f"{product} ({held.term.value})")
     term = fields.terms.get(held.term.value, held.term.value)
     alike = [one for one in there if one.name in names and not one.traits.get(by_id)]
     return next((one for one in alike if one.traits.get(by_term) in (None, term)), None)
+
+
+@step(key=lambda wish, ends: f"{wish.held.subscription_id}-{ends}")
+async def document_end(wish: EndWish, ends: str) -> DocumentedAsset:
+    """Mark a subscription's Application asset with its end, beside what its notes say; made if it isn't there (P11)."""
+    itglue, settings, held = office().itglue, office().settings, wish.held
+    layout = await itglue.flexible_asset_type(settings.asset_fields.application_type)
+    fields = FieldMap(layout, settings.asset_fields.traits)
+    line = f"Ends on {ends}, at the customer's wish ({wish.reference})."
+    there = await asset_of(layout.id, wish, wish.product_name, held)
+    if there is not None:
+        said = str(there.traits.get(settings.asset_fields.traits.get("notes", "")) or "")
+        notes = said if line in said else "\n".join([*([said] if said else []), line])
+        changed = fields.changes({"notes": notes, "subscription": held.subscription_id})
+        asset = await itglue.update_flexible_asset(there.id, changed)
+    else:
+        traits = {
+            "name": f"{wish.product_name} ({held.term.value})",
+            "vendor": "Microsoft (Pax8)",
+            "seats": held.seats,
+            "subscription": held.subscription_id,
+            "term": settings.asset_fields.terms.get(held.term.value, held.term.value),
+            "ticket": f"{wish.ticket_number} {ticket_link(settings.autotask_url, wish.ticket_id)}",
+            "notes": line,
+        }
+        asset = await itglue.create_flexible_asset(layout.id, wish.customer.itglue_id, fields.traits(traits))
+    link = f"{settings.itglue_url}/{wish.customer.itglue_id}/assets/{layout.id}/records/{asset.id}"
+    return DocumentedAsset(asset_id=asset.id, name=asset.name or wish.product_name, link=link)

@@ -1,6 +1,7 @@
 """More seats and a wished end survive the death of their process at any instant: exactly one of everything (I3)."""
 
 from collections import Counter
+from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -9,8 +10,9 @@ import pytest
 
 from tests.procedures import doomed, test_bridge_survival
 from tests.procedures.harness import Bench
-from tests.procedures.requests import TOM
-from tests.procedures.seats import FABRIKAM, annual_more, answer_question, changes, held
+from tests.procedures.requests import ADA, TOM
+from tests.procedures.seats import FABRIKAM, annual_more, answer_question, changes, held, more
+from tests.procedures.test_add_seats import offered
 from tests.procedures.test_bridge_survival import SOAK, answer, play
 
 STANDARD = "Microsoft 365 Business Standard"
@@ -80,4 +82,31 @@ async def test_add_seats_killed_after_every_call_adds_once(bench: Bench, tmp_pat
     assert changes(bench) == [(8, 10)]
     assert len(bench.sandbox.effects("end booked")) == 1
     assert held(bench, FABRIKAM, STANDARD)["endDate"] == end
+    assert_one_of_each(bench)
+
+
+@pytest.mark.timeout(900)
+async def test_a_wished_end_killed_after_every_call_is_booked_once(bench: Bench, tmp_path: Path) -> None:
+    """SIGKILL after each outside call of a wish that is a term away, and of the run that watches its end."""
+    said = {"ticketNumber": "T20261118.0012", "email": ADA, "title": "Premium", "description": "Please end Premium."}
+    bench.sandbox.post("autotask/notes", said)
+    form = {k: v for k, v in more(name="end-on-request").items() if not k.startswith("seats_")}
+    wished = (bench.sandbox.today() + timedelta(days=20)).isoformat()
+    run = await bench.start(**form, end_date=wished)
+    survived = tmp_path / "survived"
+    killed = await play(bench, run, survived, known_as)
+    evidence = (await offered(bench, run))[-1]
+    await answer(run, action="the message confirms it", decided_by=TOM, evidence=evidence)
+    killed += await play(bench, run, survived, known_as)
+    assert await bench.waits_for(run) == "term-1"
+    bench.sandbox.advance(days=20)
+    await answer(run, action="look again", decided_by="clock", note="")
+    killed += await play(bench, run, survived, known_as)
+    state = await bench.state(run)
+    assert state.is_completed(), f"{state.name}: {state.message}"
+    assert killed == len(survived.read_text().splitlines())
+    for call in ("mark-wish", "book-wished-end DELETE", "document-end PATCH", "draft-letter"):
+        assert call in survived.read_text(), call
+    assert len(bench.sandbox.effects("end booked")) == 1
+    assert len(await bench.runs("guard-end")) == 1, "one run watches it"
     assert_one_of_each(bench)
