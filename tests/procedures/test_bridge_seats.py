@@ -2,11 +2,13 @@
 
 from uuid import UUID
 
-from tests.procedures.bridges import booked, bought, pass_the_cut_off, reference, the_bridge
+from rules.audited import Kind
+from tests.procedures.bridges import booked, bought, pass_the_cut_off, the_bridge
 from tests.procedures.harness import Bench
 from tests.procedures.people import assert_done, launch, mails, notes, sign, writes
 from tests.procedures.requests import ADA, ROBERTA, TOM
 from tests.procedures.seats import CONTOSO, changes, confirm, held, more, portal_adds
+from tests.procedures.test_audit import audit, keys, table
 
 VISIO = "Visio Plan 1"
 TICKET = 700175
@@ -81,7 +83,7 @@ async def test_seats_that_somebody_added_in_the_portal_change_no_agreement(bench
 
 
 async def test_a_signature_binds_that_came_before(bench: Bench) -> None:
-    """Signed for three while five were confirmed: no contract is needed for the two, and five are kept (S1)."""
+    """Signed for three while five were confirmed: the two need no contract, and the audit finds that sound (S1)."""
     run = await bought(bench)
     seats = await launch(bench, more(product=VISIO, seats_now=3, seats_wanted=5))
     bench.sandbox.post("connect", {"mode": "lost"})
@@ -94,4 +96,11 @@ async def test_a_signature_binds_that_came_before(bench: Bench) -> None:
     assert_done(await bench.state(run))
     assert held(bench, CONTOSO, VISIO)["quantity"] == 5
     assert len(bench.sandbox.effects("draft created")) == 1
-    assert await reference(bench, run)
+    assert_done(await audit(bench))
+    rows, _ = await table(bench)
+    subscription = held(bench, CONTOSO, VISIO)["id"]
+    assert not [row for row in rows if subscription in str(row)], "paper says 3, the customer's word 5: that is sound"
+    portal_adds(bench, subscription, 6)
+    assert_done(await audit(bench))
+    rows, _ = await table(bench)
+    assert f"{Kind.SEATS_DIFFER.name.lower()}:{subscription}" in keys(rows), "a sixth seat that nobody confirmed"
