@@ -7,7 +7,7 @@ from rules.people import AuthorisedContact, Person
 from rules.product_map import MappedProduct
 from rules.refusal import Problem, Refused, refuse
 from rules.request import Customer
-from rules.seats import HeldSeats, SeatRequest, check_increase
+from rules.seats import HeldSeats, SeatRequest, above_limit, check_increase
 from rules.subscribed import LiveSubscription, relatives
 from tasks import catalogue
 from tasks.case import Case
@@ -73,6 +73,7 @@ async def check_seats(case: Case, form: SeatsForm) -> SeatRequest:
     if not choices:
         raise refuse_new(mapped, held, today)
     problems = check_increase(form.seats_now, form.seats_wanted, choices)
+    problems += within_limit(asker.contact, choices, form.seats_wanted - form.seats_now)
     if problems:
         raise Refused(problems)
     request = SeatRequest(
@@ -88,6 +89,15 @@ async def check_seats(case: Case, form: SeatsForm) -> SeatRequest:
     about = {"product": (mapped.agreement_name, seats_tag(request.ticket_number, mapped.agreement_name))}
     await one_start_each(case, about, request.ticket_number)
     return SeatRequest.model_validate(await case.journal.put(SEATS, request.model_dump(mode="json")))
+
+
+def within_limit(contact: AuthorisedContact, choices: tuple[HeldSeats, ...], added: int) -> list[Problem]:
+    """Whether the contact may confirm so many of at least one of them (clauses, Roles)."""
+    against = [above_limit(contact.email, (contact,), one.value_of(added)) for one in choices]
+    if not all(against):
+        return []
+    way_out = "Choose a contact who may confirm so much, or have the limit raised."
+    return [Problem(field="contact", clause="S1", message=f"{against[0]}.", way_out=way_out)]
 
 
 async def look_up(

@@ -172,6 +172,18 @@ WRONG = {
     "not in the map": (more(product="Visio"), "is not in the product map", "exact name"),
     "may not confirm": (more(contact="rita@contoso.example"), "may not confirm", "Choose one of them"),
     "not the customer's ticket": (more(ticket="T20261119.0004"), "belongs to another customer", "open ticket"),
+    "above the contact's limit": (
+        more(
+            customer="Woodgrove Bank",
+            ticket="T20261111.0006",
+            contact="victor@woodgrove.example",
+            product="Microsoft 365 Business Basic",
+            seats_now=30,
+            seats_wanted=900,
+        ),
+        "may confirm up to a limit",
+        "who may confirm so much",
+    ),
     "a trial": (
         more(customer="Proseware", ticket="T20261114.0001", contact="otto@proseware.example"),
         "those are other products",

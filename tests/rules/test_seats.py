@@ -11,9 +11,10 @@ from pydantic import ValidationError
 
 from rules.audited import SEATS_USED_FOR
 from rules.authority import FRESH, NotCovered
+from rules.calendar import term_end_after
 from rules.order import Billing, Term
-from rules.people import AuthorisedContact
-from rules.request import MOST_SEATS
+from rules.people import AuthorisedContact, Person
+from rules.request import MOST_SEATS, Customer
 from rules.seats import (
     Acknowledged,
     Became,
@@ -24,14 +25,16 @@ from rules.seats import (
     SeatsReading,
     check_increase,
     judge_seats,
+    running_period,
     says_both,
     what_became,
     why_not_enough,
 )
+from rules.wishes import EndWish, end_after
 from rules.written import Verdict, Written, WrittenKind
 from tests.rules.examples import ADA, NOW, READ_AT, persons_reading
 from tests.rules.examples import written as bridge_reply
-from tests.rules.strategies import names
+from tests.rules.strategies import awkward_starts, names
 
 MONTHLY = HeldSeats(subscription_id="s-m", product_id="p-1", seats=12, term=Term.MONTHLY, renews=date(2026, 12, 3))
 ANNUAL = HeldSeats(
@@ -44,6 +47,17 @@ ANNUAL = HeldSeats(
 )
 ASKED = NOW - timedelta(days=1)
 SECOND = timedelta(seconds=1)
+TOM = Person(name="Tom Tech", email="tom@northgate.example")
+CONTOSO = Customer(
+    autotask_id=175,
+    name="Contoso Ltd",
+    domain="contoso.example",
+    pax8_id="c-1",
+    itglue_id=1,
+    tenant_id="t",
+    tenant_source="IT Glue",
+    gdap_active=True,
+)
 
 
 def offer(**changes: Any) -> SeatsOffer:
@@ -384,6 +398,52 @@ def test_a_snapshot_for_another_reason_is_no_change() -> None:
     assert what_became(12, 15, [12, 12]) is Became.NOT_YET
     assert what_became(12, 15, [12, 12, 15, 15]) is Became.DONE
     assert what_became(12, 15, []) is Became.NOT_YET
+
+
+@given(awkward_starts, st.sampled_from([1, 12]), st.integers(0, 800))
+def test_the_running_period_holds_the_day(start: date, months: int, after: int) -> None:
+    """P15: whatever the start, ends of months included; the next one begins right behind it."""
+    on = start + timedelta(days=after)
+    first, following = running_period(start, months, on)
+    assert first <= on < following
+    assert first == start or running_period(start, months, first - timedelta(days=1))[1] == first
+
+
+@given(awkward_starts, st.sampled_from([1, 12]), st.integers(-60, 900))
+def test_the_end_foretold_is_the_first_that_reaches_the_wish(renews: date, months: int, after: int) -> None:
+    """P18: no earlier term's, and no later one's."""
+    wished = renews + timedelta(days=after)
+    ends = end_after(renews, months, wished)
+    assert ends >= wished and ends >= renews
+    assert ends == renews or end_after(renews, months, wished - timedelta(days=380)) <= ends
+    number = round((ends.year - renews.year) * 12 + ends.month - renews.month)
+    assert number % months == 0
+    if number:
+        assert term_end_after(renews, number - months) < wished
+
+
+def test_what_is_still_to_be_paid_is_told() -> None:
+    """P18: whole periods until the end, by the catalogue; what isn't known is said."""
+    wish = EndWish(
+        reference="CS-0001",
+        run_id="r",
+        customer=CONTOSO,
+        ticket_id=1,
+        ticket_number="T1",
+        requester=TOM,
+        senior=TOM,
+        contact=ADA,
+        product_id="p-1",
+        product_name="Premium",
+        held=MONTHLY.model_copy(update={"price": Decimal("26.40")}),
+        wished=date(2027, 1, 20),
+        currency="USD",
+    )
+    assert wish.foretold == date(2027, 2, 3)
+    assert "316.80 USD a month until 2027-02-03: after the running term 2 more, 633.60 USD" in wish.costs()
+    assert "no price" in wish.model_copy(update={"held": MONTHLY}).costs()
+    unknown = MONTHLY.model_copy(update={"renews": None})
+    assert "isn't known" in wish.model_copy(update={"held": unknown}).costs()
 
 
 def test_moments_have_a_zone() -> None:
