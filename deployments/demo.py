@@ -1,4 +1,4 @@
-"""The demonstration: one new subscription, five bridges to their ends, and others left waiting for a person.
+"""The demonstration: one new subscription, five bridges to their ends, others left waiting for a person, more seats.
 
 `python -m deployments.demo` starts a stack of its own, plays everybody, checks what happened outside, and ends with
 exit status 0 only if all of it went right. `make run` shows the first order, and then leaves the stack to you.
@@ -14,6 +14,7 @@ from pathlib import Path
 from deployments.children import ChildFailed
 from deployments.environment import database_url_from_shell
 from deployments.five_bridges import ROBERTA, TOM, five_bridges
+from deployments.more_seats import more_seats
 from deployments.player import Player, Say, WentWrong
 from deployments.postgres import NoPostgres
 from deployments.running import AlreadyRuns, find_running
@@ -157,6 +158,8 @@ def main() -> int:
             five_bridges(player, print)
             print("\nThree more, as far as they go without a person:")
             leave_waiting(player, print)
+            print("\nMore seats for three customers:")
+            more_seats(player, print)
             stack.raise_if_ended()
     except (WentWrong, AlreadyRuns, ChildFailed, NoPostgres) as error:
         print(f"\nIt went wrong: {error}", file=sys.stderr)

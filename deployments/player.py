@@ -111,10 +111,10 @@ class Player:
         """The customer signs, then we countersign, or only one of us; the sandbox's DocuSign calls the webhook."""
         self._sandbox.post(f"/envelopes/{envelope_id}/sign", json={"by": by}).raise_for_status()
 
-    def confirm(self, reference: str) -> None:
-        """The customer's contact answers the first mail with a bridge's terms by the sentence that it offers."""
-        mail = quote(f"{reference}/terms-1", safe="")
-        self._sandbox.post(f"/mails/{mail}/answer", json={"sentence": True}).raise_for_status()
+    def confirm(self, reference: str, mail: str = "terms-1", text: str = "") -> None:
+        """The customer's contact answers one of our mails, by the first sentence that it offers, or in other words."""
+        answer = {"text": text} if text else {"sentence": True}
+        self._sandbox.post(f"/mails/{quote(f'{reference}/{mail}', safe='')}/answer", json=answer).raise_for_status()
 
     def now(self) -> datetime:
         """The sandbox's time."""

@@ -9,12 +9,13 @@ from prefect.states import Completed
 
 from flows import purchase
 from flows.agreement import accept, in_words, what_was_signed
+from flows.bridge_seats import seats_added, sent_anew, with_confirmed_seats
 from flows.meanwhile import Meanwhile
 from flows.terms import explain_messages, label_of, named_in
 from rules.authority import NotCovered, SignerDecision
 from rules.bridge import BridgeDates, reminders
 from rules.envelope import customer_signed
-from rules.events import ChangedMind, DayReached, DeadlinePassed, Decided, Event, Signed, SignerBounced
+from rules.events import ChangedMind, DayReached, DeadlinePassed, Decided, Event, SeatsAdded, Signed, SignerBounced
 from rules.order import Billing, Term
 from rules.people import Person
 from rules.written import Written, why_no_evidence
@@ -65,6 +66,11 @@ async def see_it_through(case: Case, paper: Meanwhile, bought: Bridge) -> State[
                 if isinstance(after, Signed):
                     return await signed_in_time(case, paper, bought, after)
                 paper = after
+            case SeatsAdded():
+                anew = await sent_anew(case, paper, bought, event)
+                if isinstance(anew, Signed):
+                    return await signed_in_time(case, paper, bought, anew)
+                paper, bought = anew
             case DeadlinePassed():
                 return await cut_off_passed(case, paper, await as_it_is(bought))
             case _:
@@ -83,8 +89,10 @@ async def wait_for_agreement(case: Case, paper: Meanwhile, bought: Bridge) -> Ev
     async def look(hinted: bool) -> Event | None:
         nonlocal messages, moments, dates
         now = case.now()
-        await paper.go_on()
         dates = await dates_now(bought)
+        added = await seats_added(bought) if now < dates.cut_off else None
+        if added is None:
+            await paper.go_on()
         past = now >= dates.cut_off
         seen = await agreements.look_at_envelope(case, paper.envelope.envelope_id, hinted, at_once=past)
         moments = []
@@ -103,6 +111,8 @@ async def wait_for_agreement(case: Case, paper: Meanwhile, bought: Bridge) -> Ev
             await case.send(bounced(case, seen))
         elif seen is not None:
             return seen
+        if added is not None and case.journal.get(agreements.CUSTOMER_SIGNED) is None:
+            return added
         if standing is not Verdict.SIGNED:
             await tell_of_another_end(case, bought, dates)
         if past:
@@ -258,6 +268,7 @@ async def keep(case: Case, paper: Meanwhile, bought: Bridge) -> State[Any]:
     """Signed in time, monthly: the subscription goes on under the agreement, which buys nothing more (B6)."""
     ids, request = bought.ids, case.request
     case.leg = ""
+    there = bought.model_copy(update={"licences": await with_confirmed_seats(bought)})
     before = await before_the_bridge(ids)
     used_for = f"{', '.join(ids.subscriptions)} kept"
     authority_id = f"docusign:{paper.envelope.envelope_id}"
@@ -265,9 +276,9 @@ async def keep(case: Case, paper: Meanwhile, bought: Bridge) -> State[Any]:
     await reminder_done(case, bought, "Signed in time: the subscription goes on under the signed agreement.")
     await take_off_deadline(ids.reference, "The agreement is signed.")
     await close_the_bridge(case)
-    await case.send(bridge_letters.billing_kept(case, bought))
-    await case.send(bridge_letters.kept(case, bought))
-    await purchase.document(case, paper.envelope, bought.licences, " signed")
+    await case.send(bridge_letters.billing_kept(case, there))
+    await case.send(bridge_letters.kept(case, there))
+    await purchase.document(case, paper.envelope, there.licences, " signed")
     await purchase.schedule_end(case, paper.envelope, bought.licences)
     await other_seats(case, bought)
     await end_in_spite(case, bought)
@@ -287,6 +298,16 @@ async def other_seats(case: Case, bought: Bridge) -> None:
         )
         todo = f"Bring the seats to what was signed: {what}. More: add-seats; fewer: at the renewal only."
         await hand_over_ticket(case, bought, "seats", todo, f"before {bought.dates.term_end}")
+
+
+async def more_than_signed(case: Case, bought: Bridge) -> None:
+    """Seats added after the annual agreement was signed end with the bridge: somebody sees to them (Y5, S1)."""
+    signed = {line.product_id: line.seats for line in case.request.lines}
+    more = [one for one in await with_confirmed_seats(bought) if one.seats > signed.get(one.product_id, one.seats)]
+    if more:
+        what = "; ".join(f"{one.product_name}: signed {signed[one.product_id]}, there are {one.seats}" for one in more)
+        todo = f"The annual agreement covers fewer seats than there are: {what}. Once annual is active, use add-seats."
+        await hand_over_ticket(case, bought, "more-seats", todo, f"before {bought.dates.term_end}")
 
 
 async def end_in_spite(case: Case, bought: Bridge) -> None:
@@ -316,6 +337,7 @@ async def change_over(case: Case, paper: Meanwhile, bought: Bridge, signers: tup
     await wait_until(
         case, "change-over", dates.change_over, "The annual term is ordered then; the bridge ends behind it."
     )
+    await more_than_signed(case, bought)
     case.leg = "annual"
     await purchase.check_before_ordering(case, paper.envelope)
     placed = await purchase.order(

@@ -29,8 +29,9 @@ from vendors.errors import Refused as VendorRefused
 async def end_subscription(subscription_id: str, envelope_id: str, procedure_run_id: str) -> State[Any] | None:
     """Book the cancellation of a subscription whose agreement states an end date.
 
-    Started by new-subscription for the term that reaches the date. Everything is read fresh: the subscription from
-    Pax8, the end date from the signed agreement. Too early, it puts itself off to the next term.
+    Started by new-subscription for the term that reaches the date; for a customer's later wish use end-on-request.
+    Everything is read fresh: the subscription from Pax8, the end date from the signed agreement. Too early, it puts
+    itself off to the next term.
 
     Args:
         subscription_id: The subscription's Pax8 id.

@@ -9,9 +9,10 @@ from prefect.states import Cancelled, Completed
 
 from flows.signature_deadline import NOT_BOOKED, SEVEN_DAYS, identify
 from rules.order import Term
+from rules.refusal import refuse
 from tasks import bridge_letters
 from tasks.bridges import request_of
-from tasks.case import Case
+from tasks.case import Case, Subject
 from tasks.ending import (
     BridgeIds,
     EndNotAgreed,
@@ -20,12 +21,15 @@ from tasks.ending import (
     book_superseded_end,
     book_unsigned_end,
     is_booked,
+    read_term,
 )
 from tasks.office import office
 from tasks.people import colleague
 from tasks.procedure import conduct, sleep_until
 from tasks.tickets import open_ticket
+from tasks.wishes import book_wished_end, kept_wish, who_wished
 
+WISHED = "wished"
 MORNING = timedelta(hours=9)
 DAY = timedelta(days=1)
 
@@ -47,7 +51,7 @@ async def guard_end(
 ) -> State[Any] | None:
     """Watch one booked end: a change of seats drops it (S4), so it is booked again; the day after, it must be gone.
 
-    Booked by bridge and signature-deadline; don't start it by hand.
+    Booked by bridge, signature-deadline and end-on-request; don't start it by hand.
 
     Args:
         reference: The bridge's reference, CS-….
@@ -58,7 +62,7 @@ async def guard_end(
         contact: Mail address of the customer's contact who confirmed.
         requester: Mail address of the requester.
         senior: Mail address of the senior colleague on the reminder.
-        why: Why it ends: unsigned, dead or superseded.
+        why: Why it ends: unsigned, dead, superseded or wished.
         procedure_run_id: The bridge's own flow run, which may be gone.
         successor: For superseded: the annual subscription's Pax8 id, where it is known.
         ends: The day of the booked end, as 2026-12-21. Empty: the end of the term that runs at the first look.
@@ -76,7 +80,7 @@ async def guard_end(
     )
 
     async def procedure(case: Case) -> State[Any]:
-        term = (await identify(case, ids))[0]
+        term = await identify_wished(case, ids) if why == WISHED else (await identify(case, ids))[0]
         case.leg = f"guard-{term.subscription_id[:8]}"
         calendar = office().settings.calendar
         seen = ends or (term.term_end or calendar.day_of(case.now())).isoformat()
@@ -94,6 +98,29 @@ async def guard_end(
         raise AssertionError("unreachable: sleeping ends the process")
 
     return await conduct(procedure)
+
+
+async def identify_wished(case: Case, ids: BridgeIds) -> TermReading:
+    """Read whose wish this is, by its marker on the ticket; refuse identifiers that don't belong together (P18)."""
+    term = await read_term(ids.subscriptions[0])
+    try:
+        await kept_wish(ids, term.subscription_id)
+        known = await who_wished(ids, term)
+    except EndNotAgreed as no:
+        way_out = "This deployment is started by end-on-request; don't start it by hand."
+        raise refuse("subscriptions", "P18", f"{no}.", way_out) from None
+    what = f"{term.seats} × {term.product_name}"
+    case.about(
+        Subject(
+            title=f"{known.customer.name} · {what}, wished end",
+            ticket_id=known.ticket_id,
+            ticket_number=known.ticket_number,
+            requester=await colleague(ids.requester),
+            facts=(("Customer", known.customer.name), ("Wished end", f"{ids.reference}: {what}")),
+        )
+    )
+    await case.adopt_reference(ids.reference)
+    return term
 
 
 def is_over(term: TermReading) -> bool:
@@ -115,6 +142,8 @@ async def book_again(case: Case, ids: BridgeIds, term: TermReading, why: str, su
         booked = await book_superseded_end(request, ids, term.subscription_id, term.term_end, annual, look)
     elif why == "dead":
         booked = await book_dead_end(ids, term.subscription_id, term.term_end, look)
+    elif why == WISHED:
+        booked = await book_wished_end(ids, term.subscription_id, term.term_end, look)
     else:
         booked = await book_unsigned_end(ids, term.subscription_id, term.term_end, look)
     await case.record(

@@ -10,7 +10,9 @@ from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
 
+from flows.add_seats import add_seats
 from flows.bridge import bridge
+from flows.end_on_request import end_on_request
 from flows.end_subscription import end_subscription
 from flows.guard_end import guard_end
 from flows.new_subscription import new_subscription
@@ -68,7 +70,15 @@ async def mend_all(mends: dict[str, Mend]) -> tuple[list[Found], dict[str, str]]
 
 async def lost_runs() -> list[Found]:
     """Runs lost in Pending, Running or Crashed."""
-    flows = (new_subscription, bridge, signature_deadline, guard_end, end_subscription)
+    flows = (
+        new_subscription,
+        bridge,
+        add_seats,
+        end_on_request,
+        signature_deadline,
+        guard_end,
+        end_subscription,
+    )
     signatures = {flow.name: inspect.signature(flow.fn) for flow in flows}
     return [Found(what=f"lost in {run.was}", who=run.name, done=run.now) for run in await revive_lost_runs(signatures)]
 

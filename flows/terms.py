@@ -11,8 +11,8 @@ from rules.bridge import BridgeDates, OfferedLine, TermsOffer
 from rules.events import Confirmed, Event, NoAnswer, PricesGiven, ReplyRead, Signed
 from rules.order import Term
 from rules.people import Person
-from rules.request import CheckedRequest, UnreadableAnswer, read_prices, read_seats
-from rules.written import PersonsReading, Verdict, Written, judge
+from rules.request import UnreadableAnswer, read_prices, read_seats
+from rules.written import OnTicket, PersonsReading, Verdict, Written, judge
 from tasks import agreements, bridge_letters, catalogue
 from tasks.authority import WrittenWord
 from tasks.case import Case
@@ -403,7 +403,7 @@ async def agreed(case: Case, offer: TermsOffer, event: Confirmed | ReplyRead, ro
     return Agreed(offer=offer, basis=basis, confirmed=confirmed)
 
 
-async def confirmers(request: CheckedRequest) -> tuple[str, ...]:
+async def confirmers(request: OnTicket) -> tuple[str, ...]:
     """The mail addresses of the customer's people who may confirm now."""
     rights = await authorised_contacts(request.customer.autotask_id, request.customer.itglue_id)
     return tuple(dict.fromkeys(one.email.lower() for one in rights if one.may_confirm))

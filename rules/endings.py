@@ -212,6 +212,43 @@ class EndRequest(_Ending):
         return f"{self.written.authority_id}:end:{self.subscription_id}"
 
 
+class DroppedEnd(_Ending):
+    """A booked end that our own change of seats dropped: booked again exactly as it stood before (S4).
+
+    `before` and `after` are the seats of that change; `was`: the end that Pax8's history shows right before it. It can
+    only be built where the change was made, no end is booked now, and the end that was is the running term's.
+    """
+
+    seats_authority: Filled
+    before: int
+    after: int
+    was: AwareDatetime
+    seats_then: int
+    seats_now: int
+    is_booked: bool
+    read_at: AwareDatetime
+    at: AwareDatetime
+
+    @model_validator(mode="after")
+    def _only_what_our_change_dropped(self) -> Self:
+        if self.seats_then != self.before or self.seats_now < self.after or self.after <= self.before:
+            raise ValueError(f"no change {self.before} → {self.after} was made that could drop an end (S4)")
+        if self.is_booked:
+            raise ValueError("an end is booked: none was dropped (S4)")
+        if self.was != self.commitment_end:
+            raise ValueError(
+                f"the end that was booked, {self.was:%Y-%m-%d %H:%M}, isn't the end of the running term (S4)"
+            )
+        _assert_fresh(self.subscription_id, self.read_at, self.at, "S4")
+        if self.at >= self.commitment_end:
+            raise ValueError("the term has ended: there is nothing left to book (S4)")
+        return self
+
+    @property
+    def authority_id(self) -> str:
+        return f"{self.seats_authority}:end:{self.subscription_id}"
+
+
 def _assert_day_of(term_end: date, commitment_end: datetime, clause: str) -> None:
     # Else a far day would allow an end that comes before the one wished for.
     utc_day = commitment_end.astimezone(UTC).date()

@@ -149,6 +149,12 @@ class ChangedMind(Frozen):
     evidence: str
 
 
+class SeatsAdded(Frozen):
+    """Seats of a bridge were added on the customer's word: the new totals, by subscription (S1)."""
+
+    totals: tuple[tuple[str, int], ...]
+
+
 class DeadlinePassed(Frozen):
     """The cut-off passed unsigned: the bridge is booked to end."""
 
@@ -175,5 +181,6 @@ Event = (
     | NoAnswer
     | ReleaseTakenBack
     | ChangedMind
+    | SeatsAdded
     | DeadlinePassed
 )

@@ -121,6 +121,7 @@ class Settings(Frozen):
     countersign_since: date | None = None
     audit_paper_years: int = 5
     renewal_notice_days: int = 30
+    seat_evidence_days: int = 30
 
     def senior_for(self, requester_email: str) -> Person:
         """The senior colleague for a requester: the first on the list who isn't the requester (clauses, Roles)."""

@@ -6,7 +6,7 @@ from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
 from hashlib import sha256
-from typing import Self
+from typing import Protocol, Self
 
 from pydantic import AwareDatetime, model_validator
 
@@ -15,6 +15,23 @@ from rules.authority import FRESH, NotCovered, Somebody, built_again
 from rules.bridge import OfferedLine, TermsOffer, bridge_reference
 from rules.order import Billing, Filled, Frozen, LicenceOrder, OrderLine, Term
 from rules.people import AuthorisedContact, same_address
+from rules.request import Customer
+
+
+class OnTicket(Protocol):
+    """Whatever is asked for on a customer's ticket: there, and in the shared mailbox, a written word is looked for."""
+
+    @property
+    def reference(self) -> str: ...
+
+    @property
+    def customer(self) -> Customer: ...
+
+    @property
+    def ticket_id(self) -> int: ...
+
+    @property
+    def ticket_number(self) -> str: ...
 
 
 class WrittenKind(StrEnum):

@@ -1,6 +1,7 @@
 """On what an order rests, and how that evidence is read again right before the write (decisions 1 and 2, I1)."""
 
-from typing import Literal
+from datetime import datetime
+from typing import Literal, Protocol
 
 from pydantic import ValidationError
 
@@ -55,7 +56,7 @@ async def read_authority(basis: Basis, request: CheckedRequest) -> OrderAuthorit
     """
     if isinstance(basis, SignedPaper):
         return await read_signed_agreement(basis.envelope_id, request, basis.decisions)
-    await assert_mailed(basis.offer)
+    await assert_mailed(basis.offer, f"terms-{basis.offer.round}")
     written = await read_written(basis.evidence, request)
     rights = await authorised_contacts(request.customer.autotask_id, request.customer.itglue_id)
     good_until = office().settings.calendar.business_moment_after(written.received_at, REPLY_GOOD_FOR)
@@ -73,13 +74,32 @@ async def read_authority(basis: Basis, request: CheckedRequest) -> OrderAuthorit
         raise NotCovered("; ".join(str(error["msg"]) for error in invalid.errors())) from None
 
 
-async def assert_mailed(offer: TermsOffer) -> None:
+class Mailed(Protocol):
+    """What was asked of a customer by mail."""
+
+    @property
+    def reference(self) -> str: ...
+
+    @property
+    def sent_at(self) -> datetime | None: ...
+
+    @property
+    def conversation_id(self) -> str: ...
+
+    @property
+    def what(self) -> str: ...
+
+    @property
+    def stand_in_the_mail(self) -> tuple[str, ...]: ...
+
+
+async def assert_mailed(offer: Mailed, kind: str) -> None:
     """The terms must stand in the mail that went out, read fresh: a run's memory is no evidence of what was offered.
 
     Raises `NotCovered`.
     """
     mail = office().mail
-    for ref in await mail.find_by_key(f"{offer.reference}/terms-{offer.round}"):
+    for ref in await mail.find_by_key(f"{offer.reference}/{kind}"):
         message = await mail.message(ref.id)
         said = " ".join(message.body.content.split()) if message.body else ""
         if (
@@ -90,7 +110,7 @@ async def assert_mailed(offer: TermsOffer) -> None:
             and all(one in said for one in offer.stand_in_the_mail)
         ):
             return
-    raise NotCovered(f"the mail that went out offers other terms than '{offer.sentence}', or is gone (B3, B5)")
+    raise NotCovered(f"the mail that went out asks for something else than {offer.what}, or is gone (B3, B5, S1)")
 
 
 def who_gave(authority: OrderAuthority) -> tuple[str, ...]:

@@ -154,7 +154,7 @@ async def bought_by(request: CheckedRequest) -> frozenset[str]:
     if not marked:
         return frozenset()
     first = min(marked, key=lambda note: note.id)
-    wanted = {(line.product_id, line.seats) for line in request.lines}
+    wanted = {line.product_id: line.seats for line in request.lines}
     return frozenset(
         [
             line.subscription_id
@@ -162,7 +162,7 @@ async def bought_by(request: CheckedRequest) -> frozenset[str]:
             for line in order.lines
             if line.subscription_id
             and f'"{order.id}"' not in first.description
-            and (line.product_id, line.quantity) in wanted
+            and line.quantity <= wanted.get(line.product_id, 0)
         ]
     )
 

@@ -221,7 +221,8 @@ async def assert_bought_under(agreement: SignedAgreement, request: CheckedReques
     """The subscription must be one that this very agreement bought (I1); raises `EndNotAgreed`.
 
     By the marker that was written before the order, and the new order of that company with the paper's lines. One
-    that was bought as this procedure's bridge, and kept under the agreement, counts too.
+    that was bought as this procedure's bridge, and kept under the agreement, counts too: with fewer seats than signed,
+    where more were added meanwhile.
     """
     try:
         marker = await holder(agreement.authority_id, request.reference)
@@ -231,12 +232,12 @@ async def assert_bought_under(agreement: SignedAgreement, request: CheckedReques
     if before is None:
         raise EndNotAgreed(f"{agreement.authority_id} has bought nothing for {request.reference}")
     company = await office().pax8.company(term.company_id)
-    signed = {(row.product_id, row.seats) for row in agreement.paper.lines}
+    signed = {row.product_id: row.seats for row in agreement.paper.lines}
     bought = {
         line.subscription_id
         async for order in office().pax8.orders(term.company_id)
         for line in order.lines
-        if order.id not in before.orders and (line.product_id, line.quantity) in signed
+        if order.id not in before.orders and 0 < line.quantity <= signed.get(line.product_id, 0)
     }
     customer = await office().autotask.company(request.customer.autotask_id)
     if (

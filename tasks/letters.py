@@ -13,7 +13,8 @@ class Letter(Frozen):
 
     `todo` is the one sentence of what to do; `otherwise` what happens if nobody does. `from_person` is whose name
     and phone stand under it: the requester's, where there is one. `sentence`: the very words that an answer may begin
-    with, to be copied. `answers_here`: an answer is evidence, so it goes to the shared mailbox and not to the person.
+    with, to be copied; `other_sentences`: the ones to choose from besides. `answers_here`: an answer is evidence, so it
+    goes to the shared mailbox and not to the person.
     """
 
     kind: str
@@ -29,6 +30,7 @@ class Letter(Frozen):
     cc: tuple[Person, ...] = ()
     from_person: Person | None = None
     sentence: str = ""
+    other_sentences: tuple[str, ...] = ()
     answers_here: bool = False
 
     def again(self) -> Self:

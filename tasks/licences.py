@@ -12,6 +12,7 @@ from rules.bridge import bridge_reference
 from rules.order import Frozen, LicenceOrder, Term
 from rules.refusal import Problem, Refused
 from rules.request import CheckedRequest
+from rules.written import OnTicket
 from tasks import catalogue
 from tasks.authority import Basis, assert_mapped_products, read_authority, who_gave
 from tasks.office import office
@@ -195,7 +196,7 @@ def reference_in(rest: str) -> str:
     return rest.removeprefix(f"{FREE} by ").partition(":")[0]
 
 
-async def free(request: CheckedRequest, authority_id: str, why: str) -> None:
+async def free(request: OnTicket, authority_id: str, why: str) -> None:
     """Record that the authority was not used after all: Pax8 refused for certain, or a person saw no order."""
     labels = office().settings.labels
     await office().autotask.add_note(

@@ -14,7 +14,7 @@ from prefect.settings import get_current_settings
 from prefect.states import AwaitingRetry, Cancelled, Crashed
 
 from rules.order import Frozen
-from rules.request import CheckedRequest
+from rules.people import Person
 from tasks.case import owner_of
 from tasks.journal import Journal
 from tasks.letters import Letter
@@ -26,6 +26,8 @@ HEARTBEAT = "prefect.flow-run.heartbeat"
 MISSED_BEATS = 3
 PENDING_FOR = timedelta(minutes=5)
 MOST_REVIVALS = 5
+REQUESTS = ("checked-request", "checked-seats", "checked-wish")
+"""Where a procedure keeps what was asked for, and by whom."""
 
 
 class Revived(Frozen):
@@ -111,16 +113,16 @@ async def restart(run: FlowRun, was: str) -> Revived:
 async def tell_given_up(run: FlowRun, was: str) -> None:
     """A run that is lost again and again becomes a person's: its owner's, the senior colleague in copy (I5)."""
     journal, settings = await Journal.load(run.id), office().settings
-    kept = journal.get("checked-request")
-    request = CheckedRequest.model_validate(kept) if kept is not None else None
-    owner = owner_of(journal) or (request.requester if request is not None else settings.senior_staff[0])
+    kept = next((found for key in REQUESTS if (found := journal.get(key)) is not None), None)
+    requester = Person.model_validate(kept["requester"]) if kept is not None else settings.senior_staff[0]
+    owner = owner_of(journal) or requester
     await send_letter(
         tag_value(run, "ref") or str(run.id),
         Letter(
             kind="lost",
             to=(owner,),
             cc=(settings.senior_for(owner.email),),
-            subject=f"{request.title if request is not None else run.name}: lost again and again",
+            subject=f"{run.name}: lost again and again",
             todo="Look at the run's logs and at the worker, mend what ends it, then press Retry on the run's page.",
             facts=(("Lost in", was), ("Set going again", f"{MOST_REVIVALS} times")),
             otherwise="It is not set going again by itself. What was done stays done; a Retry does nothing twice.",

@@ -1,6 +1,7 @@
 """The check of a request before anything happens outside: every system is read, nothing is written (N1)."""
 
 import contextlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from urllib.parse import urlsplit
@@ -389,16 +390,22 @@ async def guard_double_start(case: Case, request: CheckedRequest) -> None:
     Each start announces itself, looks, marks itself as checked, and looks again: of two at the same moment the one
     that was created first goes on; one that has been checked already always does.
     """
-    await case.tag(*(asked_tag(request.ticket_number, line.product_name) for line in request.lines))
-    await refuse_if_open(case, request)
+    lines = request.lines
+    about = {one.field: (one.product_name, asked_tag(request.ticket_number, one.product_name)) for one in lines}
+    await one_start_each(case, about, request.ticket_number)
+
+
+async def one_start_each(case: Case, about: Mapping[str, tuple[str, str]], ticket: str) -> None:
+    """Refuse what another open run is about. `about`: product and tag, by the field of the form."""
+    await case.tag(*(tag for _, tag in about.values()))
+    await refuse_if_open(case, about, ticket)
     await case.tag(CHECKED)
-    await refuse_if_open(case, request)
+    await refuse_if_open(case, about, ticket)
 
 
-async def refuse_if_open(case: Case, request: CheckedRequest) -> None:
-    """Raise `Refused` for a line that another open procedure is about."""
-    for line in request.lines:
-        tag = asked_tag(request.ticket_number, line.product_name)
+async def refuse_if_open(case: Case, about: Mapping[str, tuple[str, str]], ticket: str) -> None:
+    """Raise `Refused` for what another open procedure is about."""
+    for field, (product, tag) in about.items():
         open_runs = [run async for run in runs_tagged([tag], OPEN_STATES)]
         me = next((run for run in open_runs if run.id == case.run_id), None)
         for other in open_runs:
@@ -406,9 +413,9 @@ async def refuse_if_open(case: Case, request: CheckedRequest) -> None:
                 continue
             link = f"{office().settings.prefect_url}/runs/flow-run/{other.id}"
             raise refuse(
-                line.field,
+                field,
                 "N1",
-                f"a procedure for {line.product_name} on ticket {request.ticket_number} is open already: {link}",
+                f"a procedure for {product} on ticket {ticket} is open already: {link}",
                 "Go on with that one, or withdraw it first.",
             )
 
@@ -419,3 +426,12 @@ def goes_before(other: FlowRun, me: FlowRun) -> bool:
     if checked[0] != checked[1]:
         return checked[0]
     return (str(other.created), str(other.id)) < (str(me.created), str(me.id))
+
+
+async def something_else_open(case: Case, ticket: str) -> bool:
+    """Whether another open procedure is about something on the same ticket, which then isn't done yet (decision 11)."""
+    about = tuple(f"{kind}:{ticket.strip()}:" for kind in ("asked", "more-seats", "wished-end"))
+    async for run in runs_tagged([CHECKED], OPEN_STATES):
+        if run.id != case.run_id and any(tag.startswith(about) for tag in run.tags or []):
+            return True
+    return False

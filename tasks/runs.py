@@ -99,6 +99,12 @@ async def find_run_waiting_for(envelope_id: str) -> UUID | None:
     return found[0].id if found else None
 
 
+async def is_over(reference: str) -> bool:
+    """Whether no run of that reference goes on: every one has ended, or is gone. One that failed may be retried."""
+    runs = [run async for run in runs_tagged([f"ref:{reference}"])]
+    return all(run.state is not None and run.state.is_final() for run in runs)
+
+
 async def is_gone(run_id: str) -> bool:
     """Whether Prefect knows no such run any more."""
     async with get_client() as client:

@@ -139,6 +139,9 @@ class CountersignSettings(Block):
     renewal_notice_days: int = Field(
         default=30, gt=0, description="How many days before an annual renewal the audit asks for its agreement."
     )
+    seat_evidence_days: int = Field(
+        default=30, gt=0, description="For how many days a customer's written word counts for more seats (S1)."
+    )
 
     order_settle_seconds: float = Field(
         default=600, ge=0, description="How long an order of unknown outcome is looked for before a person decides."
@@ -227,6 +230,7 @@ class CountersignSettings(Block):
             countersign_since=_day("countersign_since", self.countersign_since),
             audit_paper_years=self.audit_paper_years,
             renewal_notice_days=self.renewal_notice_days,
+            seat_evidence_days=self.seat_evidence_days,
             order_settle=timedelta(seconds=self.order_settle_seconds),
             provisioning_poll=timedelta(seconds=self.provisioning_poll_seconds),
             provisioning_inline=timedelta(seconds=self.provisioning_inline_seconds),

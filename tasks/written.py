@@ -6,8 +6,7 @@ from email.message import EmailMessage
 from email.utils import parseaddr, parsedate_to_datetime
 
 from rules.people import same_address
-from rules.request import CheckedRequest
-from rules.written import Written, WrittenKind
+from rules.written import OnTicket, Written, WrittenKind
 from tasks.office import office
 from tasks.step import step
 from vendors.autotask import Contact, TicketNote
@@ -22,7 +21,7 @@ class NoSuchEvidence(Exception):
     """What was named is not there (any more), or can't be read as a message. Says what to do."""
 
 
-async def read_written(evidence: str, request: CheckedRequest) -> Written:
+async def read_written(evidence: str, request: OnTicket) -> Written:
     """Read one piece of evidence fresh, wherever it lies. Raises `NoSuchEvidence`."""
     kind, _, source_id = evidence.partition(":")
     if kind == MAIL:
@@ -44,7 +43,7 @@ async def read_written(evidence: str, request: CheckedRequest) -> Written:
 
 
 async def candidates(
-    request: CheckedRequest, senders: tuple[str, ...], since: datetime, conversation_id: str = ""
+    request: OnTicket, senders: tuple[str, ...], since: datetime, conversation_id: str = ""
 ) -> list[tuple[str, Written]]:
     """Everything that may be a customer's word since then, oldest first, each with its name as evidence.
 
@@ -77,14 +76,14 @@ async def candidates(
     return sorted(known.values(), key=lambda one: one[1].received_at)
 
 
-def customer_folder(request: CheckedRequest) -> tuple[str, ...]:
+def customer_folder(request: OnTicket) -> tuple[str, ...]:
     """The customer's folder in the shared mailbox, level by level: a name may hold slashes (B3)."""
     root = [part for part in office().settings.customer_mail_folder.split("/") if part.strip()]
     return (*root, request.customer.name)
 
 
 @step(key=lambda evidence, request: evidence)
-async def file_evidence(evidence: str, request: CheckedRequest) -> str:
+async def file_evidence(evidence: str, request: OnTicket) -> str:
     """Put a mail into the customer's folder, where it counts as evidence; others lie where they are (B3)."""
     kind, _, source_id = evidence.partition(":")
     if kind == MAIL:
@@ -93,7 +92,7 @@ async def file_evidence(evidence: str, request: CheckedRequest) -> str:
     return evidence
 
 
-async def as_read(message: Message, request: CheckedRequest) -> Written:
+async def as_read(message: Message, request: OnTicket) -> Written:
     """A mail as evidence."""
     now, mailbox = office().clock.now(), office().settings.shared_mailbox
     try:
@@ -151,7 +150,7 @@ def was_changed(note: TicketNote) -> bool:
     return note.last_activity_at - note.created_at > timedelta(minutes=1)
 
 
-async def attached_as_read(attachment_id: int, request: CheckedRequest) -> Written:
+async def attached_as_read(attachment_id: int, request: OnTicket) -> Written:
     """The customer's own message that was attached to the ticket, as evidence (B3). Raises `NoSuchEvidence`.
 
     What counts as received is what the message itself says; one that claims to be from later than it was attached

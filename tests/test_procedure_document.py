@@ -22,7 +22,7 @@ CLAUSES = (
     *(f"S{number}" for number in range(1, 5)),
     *(f"P{number}" for number in range(1, 20)),
 )
-LEGS = ("bridge", "add-seats", "new-tenant")
+LEGS = ("new-tenant",)
 NOT_BUILT = re.compile(rf"not built yet: (?:they )?needs? the (?:{'|'.join(LEGS)})", re.IGNORECASE)
 HEADING = re.compile(r"^### ([A-Z]\d+) · (\S.*)$", re.MULTILINE)
 PLACE = re.compile(rf"`((?:{'|'.join(LAYERS)})/[\w/]+\.py):([\w.]+)`")

@@ -85,15 +85,19 @@ class FieldMap:
 
         Refuses a required field without a value and a choice that the layout doesn't offer, by name.
         """
-        given = {
-            field.name_key: _fitting(field, values[ours])
-            for ours, field in self._fields.items()
-            if values.get(ours) is not None
-        }
+        given = self.changes(values)
         empty = [f.name_key for f in self._fields.values() if f.required and f.name_key not in given]
         if empty:
             raise LayoutMismatch(f"the flexible asset type {self._layout.name!r} requires {_listed(empty)}")
         return given
+
+    def changes(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the traits of some of our values, for an asset that is there and keeps its others."""
+        return {
+            field.name_key: _fitting(field, values[ours])
+            for ours, field in self._fields.items()
+            if values.get(ours) is not None
+        }
 
 
 def _fitting(field: AssetField, value: Any) -> Any:

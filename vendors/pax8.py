@@ -7,6 +7,7 @@ from pydantic import Field, SecretStr
 
 from rules.authority import EndAuthority, OrderAuthority
 from rules.order import LicenceOrder
+from rules.seats import SeatAuthority
 from vendors.http import Refused, segment
 from vendors.paging import Pages
 from vendors.pax8_errors import VENDOR
@@ -58,9 +59,9 @@ _ORDERS_PAGE = 50  # lists of orders were seen to take longer than 30 s (pax8.md
 class Pax8(Pax8Http):
     """One partner's view of Pax8 (pax8.md); an async context manager.
 
-    Every method raises `VendorError`s. The only writes are an order and a booked end, each on an authority that
-    is asked here, right before anything is sent. Pax8 has no idempotency: after `UnclearOutcome` the effect is
-    looked for, never sent again. There is no ending at once and no taking back of a booked end.
+    Every method raises `VendorError`s. The only writes are an order, more seats and a booked end, each on an authority
+    that is asked here, right before anything is sent. Pax8 has no idempotency: after `UnclearOutcome` the effect is
+    looked for, never sent again. There are no fewer seats, no ending at once and no taking back of a booked end.
     """
 
     def companies(self, status: str | None = None) -> Pages[Company]:
@@ -174,6 +175,27 @@ class Pax8(Pax8Http):
             )
         await self._http.write("DELETE", path, params={"cancelDate": cancel_moment(cancel_date)})
 
+    async def set_seats(self, subscription_id: str, before: int, after: int, authority: SeatAuthority) -> Subscription:
+        """Raise the seats of a subscription to a new total, if the authority covers exactly `before` → `after`.
+
+        Takes effect at once. Raises `NotCovered` or `Refused` before anything is sent. Pax8 compares nothing: who calls
+        this has just read `before`, and reads back with the history, which tells what the total was (§7.1). Microsoft
+        may drop a booked end: read `end` again. The same total sent twice changes nothing the second time.
+        """
+        path = f"subscriptions/{segment(VENDOR, subscription_id)}"
+        if authority.assert_covers_seats(subscription_id, before, after) is not None:  # type: ignore[func-returns-value]
+            raise TypeError("an authority says yes by returning nothing; nothing was sent")
+        if after <= before:
+            raise Refused(
+                VENDOR, f"{after} is no more than {before}: seats are never lowered; nothing was sent", path=path
+            )
+        body: dict[str, object] = {"quantity": after}
+        if self._put_needs_all:
+            there = self._http.record(await self._http.read("GET", path))
+            body |= {"startDate": there.get("startDate"), "billingTerm": there.get("billingTerm")}
+        response = await self._http.write("PUT", path, json=body)
+        return self._model(response, Subscription, write=True)
+
     async def check(self) -> str:
         """Return one line saying that the credentials work; else raise `VendorError`."""
         response = await self._http.read("GET", "companies", params={"page": "0", "size": "1"})
@@ -195,6 +217,11 @@ class Pax8Block(Block):
         default=PRODUCTION_TOKEN, title="Token address", description="Where tokens are had, with https://."
     )
     audience: str = Field(default=AUDIENCE, title="Audience", description="What the token is for.")
+    put_needs_all: bool = Field(
+        default=False,
+        title="Resend start and billing term",
+        description="Only if Pax8 answers a change of seats with 500: send the present start and billing term along.",
+    )
 
     def client(self, clock: Clock = utc_now) -> Pax8:
         """Return a client with these credentials; open it with `async with`. `clock` tells past from future."""
@@ -205,6 +232,7 @@ class Pax8Block(Block):
             token_address=self.token_address,
             audience=self.audience,
             clock=clock,
+            put_needs_all=self.put_needs_all,
         )
 
     async def check(self) -> str:

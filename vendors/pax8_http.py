@@ -40,6 +40,7 @@ class Pax8Http:
         token_address: str = PRODUCTION_TOKEN,
         audience: str = AUDIENCE,
         clock: Clock = utc_now,
+        put_needs_all: bool = False,
         policy: RetryPolicy | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
@@ -48,6 +49,7 @@ class Pax8Http:
         self._token_address = token_address
         self._audience = audience
         self._clock = clock
+        self._put_needs_all = put_needs_all
         self._token_http = VendorHttp(
             VENDOR,
             token_address,

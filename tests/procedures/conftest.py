@@ -108,15 +108,27 @@ async def let_task_runs_outlive_their_run(database: str) -> None:
 
 
 def all_flows() -> dict[str, Flow[..., Any]]:
+    from flows.add_seats import add_seats
     from flows.audit import audit
     from flows.bridge import bridge
+    from flows.end_on_request import end_on_request
     from flows.end_subscription import end_subscription
     from flows.guard_end import guard_end
     from flows.new_subscription import new_subscription
     from flows.reconcile import reconcile
     from flows.signature_deadline import signature_deadline
 
-    flows = (new_subscription, bridge, signature_deadline, guard_end, end_subscription, reconcile, audit)
+    flows = (
+        new_subscription,
+        bridge,
+        add_seats,
+        end_on_request,
+        signature_deadline,
+        guard_end,
+        end_subscription,
+        reconcile,
+        audit,
+    )
     return {flow.name: flow for flow in flows}
 
 

@@ -4,6 +4,7 @@ Nothing here asks the procedures what they think that they did. What people mean
 test: which mail of the customer says yes, and which of them a person read and called a confirmation.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -77,8 +78,26 @@ class Ledger:
         self.subscriptions = {one["id"]: one for one in sandbox.records("pax8.subscriptions")}
         self.tickets = sandbox.records("autotask.tickets")
         self.notes = sandbox.records("autotask.ticketnotes")
+        self.companies = {one["id"]: one["name"] for one in sandbox.records("pax8.companies")}
         self.assets = sandbox.records("itglue.flexible_assets")
         self.mails = {one["id"]: one for one in sandbox.get("mails")["mails"]}
+
+    @cached_property
+    def words(self) -> list[tuple[str, datetime, str, str]]:
+        """What customers' people who may confirm wrote: key, when, whose, the words."""
+        found = []
+        for mail in self.named("mail received"):
+            there = self.mails.get(mail.facts["id"])
+            customer = customer_of(mail.facts["sender"])
+            if there is not None and mail.facts["sender"] in may_confirm(customer):
+                found.append((mail.facts["id"], mail.at, customer, str(there["html"] or there.get("text"))))
+        contacts = {one.contact_id: (c.name, one) for c in SEED.customers for one in c.contacts}
+        for note in self.notes:
+            customer, contact = contacts.get(note["createdByContactID"], ("", None))
+            if contact is not None and contact.may_confirm and contact.active:
+                at = datetime.fromisoformat(note["createDateTime"].replace("Z", "+00:00"))
+                found.append((f"note {note['id']}", at, customer, note["description"]))
+        return found
 
     def named(self, *names: str) -> list[Effect]:
         return [one for one in self.effects if one.name in names]
@@ -341,7 +360,26 @@ def check_notes_name_actor_and_time(book: Ledger) -> Wrong:
             yield f"I7: the note '{title}' doesn't say on whose word"
 
 
+def check_seats_are_covered(book: Ledger) -> Wrong:
+    """I1, S1: seats that we added are those of a word of the customer's, before → after, and each word adds once."""
+    used: set[str] = set()
+    for change in book.named("seats changed"):
+        if not change.by_us:
+            continue
+        before, after = change.facts["before"], change.facts["quantity"]
+        words = [
+            key
+            for key, at, customer, text in book.words
+            if at < change.at and customer == book.companies.get(change.facts["company"])
+            if {str(before), str(after)} <= set(re.findall(r"\d+", text)) and key not in used
+        ]
+        if not words:
+            yield f"I1: nobody confirmed {before} → {after} seats of {change.facts['subscription']}"
+        used.update(words[:1])
+
+
 EVERY_STEP = (
+    check_seats_are_covered,
     check_orders_are_covered,
     check_one_order_each,
     check_one_envelope_in_force,

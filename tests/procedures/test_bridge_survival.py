@@ -5,6 +5,7 @@ import json
 import os
 import signal
 from collections import Counter
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
@@ -43,14 +44,14 @@ def known_as(request: httpx.Request) -> str:
     return f"{context.task.name if context is not None else ''} {request.method} {doomed.IDS.sub('…', path)}"
 
 
-def live_until_a_new_call(run_id: UUID, survived: Path) -> None:
+def live_until_a_new_call(run_id: UUID, survived: Path, named: Callable[[httpx.Request], str]) -> None:
     """The child: play one segment; die after the first call that isn't in the file, having written it there."""
     done = set(survived.read_text().splitlines()) if survived.exists() else set()
 
     async def die(request: httpx.Request, response: httpx.Response | None) -> None:
         if response is None or any(word in request.url.path for word in doomed.TOKENS):
             return
-        name = known_as(request)
+        name = named(request)
         if name and name not in done:
             with survived.open("a") as file:
                 file.write(name + "\n")
@@ -62,9 +63,9 @@ def live_until_a_new_call(run_id: UUID, survived: Path) -> None:
     asyncio.run(doomed.play(run_id))
 
 
-async def segment(run_id: UUID, survived: Path) -> bool:
+async def segment(run_id: UUID, survived: Path, named: Callable[[httpx.Request], str] = known_as) -> bool:
     """Play a segment in a child; True if it was killed."""
-    child = doomed._context.Process(target=live_until_a_new_call, args=(run_id, survived))
+    child = doomed._context.Process(target=live_until_a_new_call, args=(run_id, survived, named))
     child.start()
     await asyncio.to_thread(child.join, 120)
     if child.is_alive():
@@ -74,7 +75,7 @@ async def segment(run_id: UUID, survived: Path) -> bool:
     return child.exitcode == -signal.SIGKILL
 
 
-async def play(bench: Bench, run: UUID, survived: Path) -> int:
+async def play(bench: Bench, run: UUID, survived: Path, named: Callable[[httpx.Request], str] = known_as) -> int:
     """Play segments in processes of their own until the run waits, sleeps or ends; returns how many were killed."""
     killed = 0
     for _ in range(500):
@@ -83,7 +84,7 @@ async def play(bench: Bench, run: UUID, survived: Path) -> int:
             return killed
         async with get_client() as client:
             await client.set_flow_run_state(run, Pending(), force=True)
-        if await segment(run, survived):
+        if await segment(run, survived, named):
             killed += 1
             await doomed.found_lost(run)
     raise AssertionError("five hundred segments and no end")

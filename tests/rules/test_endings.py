@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from rules.authority import FRESH, NotCovered
 from rules.calendar import Calendar
-from rules.endings import AgreementDead, EndRequest, Successor, Superseded, UnsignedAtCutoff
+from rules.endings import AgreementDead, DroppedEnd, EndRequest, Successor, Superseded, UnsignedAtCutoff
 from rules.envelope import EnvelopeReading
 from rules.order import Billing, Term
 from rules.written import Written
@@ -37,7 +37,7 @@ AT = CUT_OFF + timedelta(minutes=1)
 ANNUAL = terms(term=Term.ANNUAL, billing=Billing.MONTHLY)
 SECOND = timedelta(seconds=1)
 NOTHING: dict[str, Any] = {}
-Ending = UnsignedAtCutoff | AgreementDead | Superseded | EndRequest
+Ending = UnsignedAtCutoff | AgreementDead | Superseded | EndRequest | DroppedEnd
 
 outstanding = signer(status="delivered", signed_at=None)
 
@@ -118,12 +118,32 @@ def wish(**changes: Any) -> EndRequest:
     return EndRequest.model_validate({**plain, **changes})
 
 
+def dropped(**changes: Any) -> DroppedEnd:
+    """The end that stood before 12 → 15 seats dropped it, ten days before the term's end."""
+    at = END - timedelta(days=10)
+    plain: dict[str, Any] = {
+        "seats_authority": "written:1",
+        "subscription_id": "s-1",
+        "before": 12,
+        "after": 15,
+        "was": END,
+        "seats_then": 12,
+        "seats_now": 15,
+        "is_booked": False,
+        "commitment_end": END,
+        "read_at": at,
+        "at": at,
+    }
+    return DroppedEnd.model_validate({**plain, **changes})
+
+
 Builder = Callable[..., Ending]
 BUILDERS: dict[str, Builder] = {
     "unsigned at the cut-off": at_cut_off,
     "dead paper": of_dead_paper,
     "superseded": superseded,
     "a customer's wish": wish,
+    "dropped by more seats": dropped,
 }
 every_ending = pytest.mark.parametrize("build", BUILDERS.values(), ids=BUILDERS.keys())
 
@@ -145,6 +165,7 @@ IDS = {
     "dead paper": "unsigned:CS-0001:end:s-1",
     "superseded": "docusign:e-1:end:s-1",
     "a customer's wish": f"{WISH.authority_id}:end:s-1",
+    "dropped by more seats": "written:1:end:s-1",
 }
 
 
@@ -302,11 +323,30 @@ def no_wish() -> dict[str, dict[str, Any]]:
     }
 
 
+def not_dropped() -> dict[str, dict[str, Any]]:
+    """What our own change of seats didn't drop."""
+    return {
+        "an end is booked": {"is_booked": True},
+        "no end stood before": {"was": END - timedelta(days=31)},
+        "the end of a later term": {"was": END + timedelta(days=31)},
+        "a second off": {"was": END - SECOND},
+        "not changed yet": {"seats_now": 12},
+        "fewer than ours": {"seats_now": 14},
+        "another change's snapshot": {"seats_then": 11},
+        "no increase": {"before": 15, "seats_then": 15},
+        "no authority": {"seats_authority": ""},
+        "read too long ago": {"at": END - timedelta(days=10) + FRESH + SECOND},
+        "read after the decision": {"at": END - timedelta(days=10) - SECOND},
+        "the term has ended": {"at": END, "read_at": END},
+    }
+
+
 REFUSED: dict[str, dict[str, dict[str, Any]]] = {
     "unsigned at the cut-off": {**of_an_envelope(unsigned), **early()},
     "dead paper": {**of_an_envelope(dead), **alive()},
     "superseded": not_behind_it(),
     "a customer's wish": no_wish(),
+    "dropped by more seats": not_dropped(),
 }
 each_refused = pytest.mark.parametrize(
     ("name", "changes"),

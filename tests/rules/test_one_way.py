@@ -19,8 +19,12 @@ AUTHORITIES = {
     "AgreementDead": "test_endings.py",
     "Superseded": "test_endings.py",
     "EndRequest": "test_endings.py",
+    "DroppedEnd": "test_endings.py",
+    "SeatConfirmation": "test_seats.py",
 }
 """Everything that can say yes to a write, and where it is tried to be got round."""
+YES = ("assert_covers", "assert_covers_end", "assert_covers_seats")
+"""How an authority is asked: for an order, an end, more seats."""
 
 
 def _trees() -> Iterator[tuple[str, ast.Module]]:
@@ -35,10 +39,9 @@ def test_only_the_rules_define_what_covers_a_write() -> None:
         name
         for name, tree in _trees()
         for node in ast.walk(tree)
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-        and node.name in ("assert_covers", "assert_covers_end")
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name in YES
     }
-    assert defined == {"rules/authority.py", "rules/written.py", "rules/endings.py"}
+    assert defined == {"rules/authority.py", "rules/written.py", "rules/endings.py", "rules/seats.py"}
     heirs = {
         name
         for name, tree in _trees()
@@ -57,7 +60,7 @@ def test_every_authority_is_known_here() -> None:
         for file in sorted((HOUSE / "rules").glob("*.py"))
         for kind in vars(import_module(f"rules.{file.stem}")).values()
         if inspect.isclass(kind) and issubclass(kind, Frozen) and not kind.__name__.startswith("_")
-        if hasattr(kind, "assert_covers") or hasattr(kind, "assert_covers_end")
+        if any(hasattr(kind, asked) for asked in YES)
     }
     assert authorities == set(AUTHORITIES)
     for kind, tests in AUTHORITIES.items():
@@ -66,11 +69,11 @@ def test_every_authority_is_known_here() -> None:
         assert "def test_smuggled_past_its_own_check_it_" in text
 
 
-def test_no_authority_allows_both_an_order_and_an_end() -> None:
+def test_no_authority_allows_two_kinds_of_write() -> None:
     """One evidence, one kind of write: the wrong one is an error before anything is sent."""
     for file in sorted((HOUSE / "rules").glob("*.py")):
         for kind in vars(import_module(f"rules.{file.stem}")).values():
-            assert not (hasattr(kind, "assert_covers") and hasattr(kind, "assert_covers_end"))
+            assert sum(hasattr(kind, asked) for asked in YES) <= 1
 
 
 def test_nobody_skips_the_checks_of_a_model() -> None:

@@ -90,6 +90,9 @@ class Allows:
     def assert_covers_end(self, subscription_id: str, cancel_date: datetime) -> None:
         self.asked.append((subscription_id, cancel_date))
 
+    def assert_covers_seats(self, subscription_id: str, before: int, after: int) -> None:
+        self.asked.append((subscription_id, before, after))
+
 
 class Denies:
     """An authority that covers nothing."""
@@ -101,6 +104,9 @@ class Denies:
 
     def assert_covers_end(self, subscription_id: str, cancel_date: datetime) -> None:
         raise NotCovered("another subscription")
+
+    def assert_covers_seats(self, subscription_id: str, before: int, after: int) -> None:
+        raise NotCovered("another increase")
 
 
 class Host:
@@ -149,14 +155,14 @@ def says(status: int, body: Any = None) -> httpx.Response:
 class TestOneWayToAnOrder:
     """Issue 2, must show 5: a real order or an immediate cancel through any other method of the client."""
 
-    def test_two_public_methods_write_and_both_demand_an_authority(self) -> None:
-        """Whatever takes no authority isn't known to write; whatever takes one is one of these two."""
+    def test_three_public_methods_write_and_all_demand_an_authority(self) -> None:
+        """Whatever takes no authority isn't known to write; whatever takes one is one of these three."""
         takes_authority = {
             name
             for name, method in inspect.getmembers(Pax8, inspect.isfunction)
             if not name.startswith("_") and "authority" in inspect.signature(method).parameters
         }
-        assert takes_authority == {"place_order", "cancel_at"}
+        assert takes_authority == {"place_order", "cancel_at", "set_seats"}
         for name in takes_authority:
             parameter = inspect.signature(getattr(Pax8, name)).parameters["authority"]
             assert parameter.default is inspect.Parameter.empty
@@ -165,7 +171,7 @@ class TestOneWayToAnOrder:
         """Every public method is called with every kind of argument it takes: nothing but reads and mocks."""
         called = set()
         for name, method in inspect.getmembers(Pax8, inspect.isfunction):
-            if name.startswith("_") or name in ("place_order", "cancel_at"):
+            if name.startswith("_") or name in ("place_order", "cancel_at", "set_seats"):
                 continue
             for body in ({}, ANSWER, {"content": [ANSWER], "page": {"totalPages": 1}}):
                 host = Host(says(200, body))
@@ -212,7 +218,38 @@ class TestOneWayToAnOrder:
                 await pax8.place_order(ORDER, pretender)
             with pytest.raises((AttributeError, TypeError)):
                 await pax8.cancel_at(SUBSCRIPTION, NOW + timedelta(days=9), pretender)
+            with pytest.raises((AttributeError, TypeError)):
+                await pax8.set_seats(SUBSCRIPTION, 12, 15, pretender)
         assert host.requests == []
+
+    async def test_seats_are_raised_once_to_a_total_that_was_covered(self) -> None:
+        """The new total alone is sent, never a lower or equal one, and nothing without a yes; it isn't tried again."""
+        there = {"id": SUBSCRIPTION, "companyId": "c-1", "productId": "p-1", "quantity": 15}
+        host, authority = Host(says(200, there)), Allows()
+        async with host.client() as pax8:
+            assert (await pax8.set_seats(SUBSCRIPTION, 12, 15, authority)).quantity == 15
+            with pytest.raises(NotCovered, match="another increase"):
+                await pax8.set_seats(SUBSCRIPTION, 12, 15, Denies())
+            for fewer in (12, 11, 0):
+                with pytest.raises(Refused, match="never lowered"):
+                    await pax8.set_seats(SUBSCRIPTION, 12, fewer, Allows())
+        assert authority.asked == [(SUBSCRIPTION, 12, 15)]
+        [put] = host.writes()
+        assert (put.method, json.loads(put.content)) == ("PUT", {"quantity": 15})
+        host = Host(says(500))
+        async with host.client() as pax8:
+            with pytest.raises(UnclearOutcome):
+                await pax8.set_seats(SUBSCRIPTION, 12, 15, Allows())
+        assert len(host.writes()) == 1
+
+    async def test_the_old_contract_is_kept_where_the_block_says_so(self) -> None:
+        """§7.1: start and billing term go along, as they are."""
+        there = {"id": SUBSCRIPTION, "companyId": "c-1", "productId": "p-1", "quantity": 12, "startDate": "2026-11-01"}
+        host = Host(says(200, {**there, "billingTerm": "Monthly"}))
+        async with host.client(put_needs_all=True) as pax8:
+            await pax8.set_seats(SUBSCRIPTION, 12, 15, Allows())
+        sent = json.loads(host.writes()[0].content)
+        assert sent == {"quantity": 15, "startDate": "2026-11-01", "billingTerm": "Monthly"}
 
     @pytest.mark.filterwarnings("ignore:Pydantic serializer warnings")
     async def test_an_order_made_past_its_own_checks_is_refused(self) -> None:

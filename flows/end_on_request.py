@@ -1,0 +1,310 @@
+"""The end of a subscription that the customer wishes: booked for the end of the term that reaches the day (P18)."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.states import Cancelled, Completed
+
+from flows.agreement import end, end_without_order
+from flows.end_subscription import day_after
+from flows.new_subscription import Day
+from flows.signature_deadline import NOT_BOOKED
+from flows.terms import named_in
+from flows.word import Question, the_word
+from rules.events import Confirmed, DayReached, Event, ReplyRead
+from rules.people import AuthorisedContact, Person
+from rules.wishes import EndWish, KeptWish
+from rules.written import PersonsReading, Verdict, Written, why_no_evidence
+from tasks import bridge_letters
+from tasks.bridges import book_guard
+from tasks.case import Case, Subject
+from tasks.documentation import document_end
+from tasks.ending import BridgeIds, TermReading, read_term
+from tasks.forms import LookForm
+from tasks.forms_seats import WordForm
+from tasks.letters import Letter
+from tasks.licences import AuthorityUsed, free
+from tasks.mail import WhenSent
+from tasks.office import office
+from tasks.procedure import conduct
+from tasks.requests import something_else_open
+from tasks.seats import evidence_since
+from tasks.tickets import complete_ticket, open_ticket
+from tasks.waiting import Wait, wait_for
+from tasks.wishes import WishForm, book_wished_end, check_wish, mark_wish
+from tasks.written import file_evidence, read_written
+
+DAY = timedelta(days=1)
+MOST_TERMS = 400
+
+
+@flow(name="end-on-request", flow_run_name="{customer} · end of {product} by {end_date}", persist_result=True)
+async def end_on_request(
+    customer: str, ticket: str, requester: str, contact: str, product: str, end_date: Day, subscription: str = ""
+) -> State[Any] | None:
+    """End a subscription because the customer wishes it, with the term that reaches the day; nothing is refunded.
+
+    The wish is picked from what the customer's contacts wrote, or asked for by mail, and read in full by a person. A
+    wish that is terms away is waited for, and can be withdrawn until it is booked.
+
+    Args:
+        customer: The customer's exact name in Autotask, or its Autotask id.
+        ticket: Number of the customer's open ticket for this request, e.g. T20261118.0012.
+        requester: Your own mail address. The procedure is yours, and mail about it comes to you.
+        contact: Mail address of the customer's authorised contact who confirms in writing.
+        product: The product's exact name on our agreement, e.g. Visio Plan 1.
+        end_date: The day by which the customer wishes it to end.
+        subscription: Only if the customer has several of the product: the subscription's Pax8 id.
+    """
+    form = WishForm(
+        customer=customer,
+        ticket=ticket,
+        requester=requester,
+        contact=contact,
+        product=product,
+        end_date=end_date,
+        subscription=subscription,
+    )
+
+    async def procedure(case: Case) -> State[Any]:
+        wish = await check_wish(case, form)
+        about(case, wish)
+        asked = f"End of {wish.what} by {wish.wished} requested; with the term, {wish.foretold}. Cost: {wish.costs()}."
+        await case.record("requested", asked, by=wish.requester.email)
+        kept, authority_id = await the_wish(case, wish)
+        await file_evidence(kept.evidence, wish)
+        try:
+            await mark_wish(wish, kept, authority_id)
+        except AuthorityUsed as used:
+            await end(case, None, "Not booked", str(used), "the evidence")
+        term = await the_term_that_reaches_it(case, wish, authority_id)
+        if term.status == "Cancelled":
+            return Completed(message="The subscription is cancelled already.")
+        try:
+            booked = await book_wished_end(ids_of(case, wish), term.subscription_id, end_of(term))
+        except NOT_BOOKED as why:
+            return await hand_to_person(case, wish, term, str(why))
+        return await finish(case, wish, booked)
+
+    return await conduct(procedure)
+
+
+def about(case: Case, wish: EndWish) -> None:
+    """What the run is about, on its page and in its mails."""
+    case.about(
+        Subject(
+            title=wish.title,
+            ticket_id=wish.ticket_id,
+            ticket_number=wish.ticket_number,
+            requester=wish.requester,
+            facts=facts_of(wish),
+        )
+    )
+
+
+def facts_of(wish: EndWish) -> tuple[tuple[str, str], ...]:
+    """The wish in words, with what it costs until then (P18)."""
+    return (
+        ("Customer", wish.customer.name),
+        ("Subscription", f"{wish.product_name}: {wish.held.in_words(wish.currency)}"),
+        ("Wished end", str(wish.wished)),
+        ("Ends with its term", str(wish.foretold)),
+        ("Until then", wish.costs()),
+    )
+
+
+class Wish(Question):
+    """The customer's wish to end it: whatever was written, a person reads it."""
+
+    def __init__(self, wish: EndWish) -> None:
+        self.wish = wish
+        person = Person(name=wish.contact.name, email=wish.contact.email)
+        super().__init__("end", 1, f"Confirm the end of {wish.what} by {wish.wished} in writing", person, WordForm)
+
+    def letter(self, case: Case) -> Letter:
+        wish = self.wish
+        return Letter(
+            kind="end-1",
+            answers_here=True,
+            to=(self.contact,),
+            cc=(case.requester,),
+            subject=f"End of {wish.what}: please confirm",
+            todo=f"If {wish.what} shall end, answer this mail with the line in the box below.",
+            facts=facts_of(wish),
+            paragraphs=(
+                f"It can end with its term only, on {wish.foretold}. Until then it is paid for, nothing is refunded; "
+                "from then on its users have no access.",
+            ),
+            sentence=wish.sentence,
+            otherwise="Without an answer it goes on and renews.",
+            from_person=case.requester,
+        )
+
+    def asked(self, sent: WhenSent, again: str) -> None:
+        pass
+
+    def judge(self, written: Written, rights: tuple[AuthorisedContact, ...], since: datetime) -> tuple[Verdict, str]:
+        why_not = why_no_evidence(written, rights)
+        if why_not is None and written.received_at < since:
+            why_not = f"It is older than {since:%Y-%m-%d} (P18)."
+        return (Verdict.IS_NO_EVIDENCE, why_not) if why_not is not None else (Verdict.NEEDS_READING, "")
+
+    def check(self, written: Written, event: ReplyRead) -> None:
+        pass
+
+    def explain(self) -> str:
+        return "\n".join(
+            [
+                f"Does a message wish the end of **{self.wish.what}** by **{self.wish.wished}**? Read it in full.",
+                f"It would end on {self.wish.foretold}. Until then: {self.wish.costs()}.",
+            ]
+        )
+
+
+async def the_wish(case: Case, wish: EndWish) -> tuple[KeptWish, str]:
+    """Wait for the customer's word, and keep who read it; with the id of what is used once (P18)."""
+    event = await the_word(case, wish, Wish(wish), evidence_since(), ask_at_once=False)
+    kept = case.journal.get("wish")
+    if kept is None:
+        name, digest = named_in(event.evidence)
+        written = await read_written(name, wish)
+        if isinstance(event, Confirmed) or not written.text_digest.startswith(digest):
+            raise RuntimeError(f"{name} has been changed since it was read: a person must look")
+        reading = PersonsReading(
+            by=event.by, at=case.now(), written_id=written.authority_id, text_digest=written.text_digest
+        )
+        one = KeptWish(subscription_id=wish.held.subscription_id, wished=wish.wished, evidence=name, reading=reading)
+        kept = await case.journal.put("wish", one.model_dump(mode="json"))
+    found = KeptWish.model_validate(kept)
+    said = f"{found.evidence}, read in full: it wishes the end by {found.wished}."
+    await case.record("confirmed", said, by=found.reading.by)
+    return found, found.reading.written_id
+
+
+async def the_term_that_reaches_it(case: Case, wish: EndWish, authority_id: str) -> TermReading:
+    """Wait for the term whose end reaches the day; earlier ones renew. Until then it can be withdrawn (P18)."""
+    for number in range(1, MOST_TERMS):
+        term = await read_term(wish.held.subscription_id)
+        if term.status == "Cancelled" or term.term_end is None or term.term_end >= wish.wished:
+            return term
+        event = await wait_for_next_term(case, wish, term, number)
+        if not isinstance(event, DayReached):
+            await free(wish, authority_id, "withdrawn before it was booked")
+            await end_without_order(case, event, None)
+    raise RuntimeError("hundreds of terms before the day wished for; a person must look at this run")
+
+
+async def wait_for_next_term(case: Case, wish: EndWish, term: TermReading, number: int) -> Event:
+    """Sleep until the next term has begun for certain."""
+    begun = datetime.fromisoformat(await case.journal.put(f"next-term-{number}", day_after(term).isoformat()))
+
+    async def reached(_hinted: bool) -> Event | None:
+        return DayReached(day=office().settings.calendar.day_of(begun)) if case.now() >= begun else None
+
+    return await wait_for(
+        case,
+        Wait(
+            name=f"term-{number}",
+            awaited=Person(name="the calendar", email=begun.isoformat()),
+            what=f"This term ends on {term.term_end}, before {wish.wished}: the next one is waited for",
+            form=LookForm,
+            until=begun,
+            role="calendar",
+            explain="Booked within the term that reaches the day. Withdraw it if the customer wants to stay.",
+        ),
+        reached,
+    )
+
+
+def ids_of(case: Case, wish: EndWish) -> BridgeIds:
+    """What names this end, for whoever watches it."""
+    return BridgeIds(
+        reference=wish.reference,
+        ticket_id=wish.ticket_id,
+        reminder_id=0,
+        envelope_id="",
+        subscriptions=(wish.held.subscription_id,),
+        contact=wish.contact.email,
+        requester=case.requester.email,
+        senior=wish.senior.email,
+        procedure_run_id=str(case.run_id),
+    )
+
+
+def end_of(term: TermReading) -> Any:
+    """The day of the term's end; a term without one can't be booked, which booking says."""
+    return term.term_end
+
+
+async def finish(case: Case, wish: EndWish, booked: TermReading) -> State[Any]:
+    """Booked and read back: watched until it is gone; customer, contracts, billing and requester are told."""
+    await case.record("end booked", f"{wish.what} ends on {booked.term_end}, read back.", by="Pax8", public=True)
+    await book_guard(ids_of(case, wish), booked.subscription_id, "wished", case.now() + DAY, booked.term_end)
+    asset = await document_end(wish, str(booked.term_end))
+    await case.record("documented", f"IT Glue: {asset.name} ends on {booked.term_end}.", link=asset.link)
+    await tell(case, wish, booked)
+    if not await something_else_open(case, wish.ticket_number):
+        await complete_ticket(wish.ticket_id, f"{wish.what} ends on {booked.term_end} ({case.reference})")
+    await case.show("Done")
+    return Completed(message=f"{wish.customer.name}: {wish.what} ends on {booked.term_end}, read back from Pax8.")
+
+
+async def tell(case: Case, wish: EndWish, booked: TermReading) -> None:
+    """P15, P18: which line ends and when; what the customer loses; what it costs until then."""
+    settings = office().settings
+    facts = (*facts_of(wish)[:2], ("Ends", str(booked.term_end)), ("Until then", wish.costs()))
+    link, text = case.links[f"Ticket {wish.ticket_number}"], "Open the ticket"
+    await case.send(
+        Letter(
+            kind="billing-end",
+            to=(settings.billing,),
+            cc=(case.requester,),
+            subject=f"{wish.customer.name}: {wish.what} ends on {booked.term_end}",
+            todo="End the line in the customer's Autotask contract on that day.",
+            facts=(*facts, ("Subscription", booked.subscription_id)),
+            link=link,
+            link_text=text,
+        )
+    )
+    await case.send(
+        Letter(
+            kind="contracts-end",
+            to=(settings.contracts,),
+            cc=(case.requester, wish.senior),
+            subject=f"{wish.customer.name}: {wish.what} ends on {booked.term_end}, at the customer's wish",
+            todo=f"Its agreement is over on {booked.term_end}; there is nothing else to do.",
+            facts=facts,
+            link=link,
+            link_text=text,
+        )
+    )
+    await case.send(
+        Letter(
+            kind="customer-end",
+            answers_here=True,
+            to=(Person(name=wish.contact.name, email=wish.contact.email),),
+            cc=(case.requester,),
+            subject=f"{wish.what} ends on {booked.term_end}, as you wished",
+            todo=f"As you wished, {wish.what} ends on {booked.term_end}; its users lose access then.",
+            facts=(("Until then", wish.costs()),),
+            otherwise="If you want to keep it, tell us well before that day.",
+            from_person=case.requester,
+        )
+    )
+
+
+async def hand_to_person(case: Case, wish: EndWish, term: TermReading, why: str) -> State[Any]:
+    """What can't be booked or confirmed becomes a top-priority ticket and a mail, with the last safe moment (I5)."""
+    by_when = f"before {term.term_end}, better a day earlier"
+    what = f"Book the end of {wish.what} ({term.subscription_id}) in the Pax8 portal {by_when}. {why}"
+    key = f"{case.reference}:end"
+    await open_ticket(key, wish.customer.autotask_id, case.title, what, case.requester, 1, True)
+    otherwise = "Otherwise the subscription renews for a whole term that the customer doesn't want."
+    await case.send(
+        bridge_letters.by_hand("end-by-hand", case, (case.requester, wish.senior), what, by_when, otherwise)
+    )
+    await case.record("handed to a person", what)
+    await case.show("Handed to a person")
+    return Cancelled(name="Handed to a person", message=what)

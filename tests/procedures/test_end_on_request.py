@@ -1,0 +1,160 @@
+"""A subscription ends because the customer wishes it: with the term that reaches the day, watched, all told (P18)."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from prefect.client.schemas.objects import State
+
+from tests.procedures.bridges import booked, bought, reference
+from tests.procedures.harness import Bench, plain
+from tests.procedures.people import assert_done, assert_ended_as, launch, mails, notes, writes
+from tests.procedures.requests import ADA, ROBERTA, TOM
+from tests.procedures.seats import CONTOSO, LITWARE, held, more, portal_adds
+from tests.procedures.test_add_seats import offered
+
+CONTOSO_TICKET = 700175
+READ = {"action": "the message confirms it", "decided_by": TOM}
+
+
+def wish(bench: Bench, days: int, **changed: Any) -> dict[str, Any]:
+    """Contoso Ltd wishes to end its Business Premium in so many days."""
+    form = more(name="end-on-request", end_date=(bench.sandbox.today() + timedelta(days=days)).isoformat())
+    return {**{k: v for k, v in form.items() if not k.startswith("seats_")}, **changed}
+
+
+async def wished(bench: Bench, days: int, text: str = "Please end Premium. Ada") -> UUID:
+    """A wish that stands on the ticket as a note of Ada's."""
+    said = {"ticketNumber": "T20261118.0012", "email": ADA, "title": "Premium", "description": text}
+    bench.sandbox.post("autotask/notes", said)
+    return await launch(bench, wish(bench, days))
+
+
+async def read(bench: Bench, run: UUID) -> State[Any]:
+    """Tom reads the newest message and says that it wishes the end."""
+    return await bench.answer(run, **READ, evidence=(await offered(bench, run))[-1])
+
+
+async def test_asked_by_mail_and_read_it_ends_with_its_term(bench: Bench) -> None:
+    """Booked for the running term's end, read back, everybody told what it costs until then; gone the morning after."""
+    run = await launch(bench, wish(bench, days=5))
+    [mail] = mails(bench, ADA, "please confirm")
+    assert "nothing is refunded" in mail.text and "316.80 USD a month" in mail.text, mail.text
+    bench.sandbox.advance(seconds=60)
+    bench.sandbox.post(f"mails/{await reference(bench, run)}%2Fend-1/answer", {"sentence": True})
+    await bench.reconcile()
+    assert await bench.waits_for(run) == "confirmation-end-1", "a person reads it, whatever it says"
+    assert not booked(bench)
+    assert_done(await read(bench, run))
+    subscription = held(bench, CONTOSO)
+    assert subscription["endDate"] == subscription["commitment"]["endDate"]
+    assert subscription["status"] == "Active"
+    assert len(booked(bench)) == 1
+    assert "End the line" in mails(bench, ROBERTA, "ends on")[0].text
+    assert len(mails(bench, ROBERTA, "at the customer's wish")) == 1
+    assert "users lose access then" in mails(bench, ADA, "as you wished")[0].text
+    [asset] = [one for one in bench.sandbox.records("itglue.flexible_assets") if one["traits"].get("subscription-id")]
+    assert "Ends on" in asset["traits"]["notes"] and asset["traits"]["licence-count"] == 12
+    assert "ticket completed" in writes(bench)
+
+    for days in (2, 14):
+        bench.sandbox.advance(days=days)
+        await bench.reconcile()
+    assert held(bench, CONTOSO)["status"] == "Cancelled"
+    [guard] = await bench.runs("guard-end")
+    assert guard.state is not None
+    assert_done(guard.state)
+
+
+async def test_terms_away_it_is_waited_for_and_booked_in_the_term_that_reaches_it(bench: Bench) -> None:
+    """Earlier terms renew; until it is booked the customer may think again."""
+    run = await wished(bench, days=70)
+    await read(bench, run)
+    assert await bench.waits_for(run) == "term-1"
+    assert "Cost" in notes(bench, CONTOSO_TICKET)["requested"]
+    for _ in range(3):
+        assert not booked(bench)
+        bench.sandbox.advance(days=31)
+        await bench.reconcile()
+        if (await bench.state(run)).is_final():
+            break
+    assert_done(await bench.state(run))
+    [end] = booked(bench)
+    assert end["end"][:10] >= (await bench.run(run)).parameters["end_date"]
+    assert held(bench, CONTOSO)["endDate"] == held(bench, CONTOSO)["commitment"]["endDate"]
+
+
+async def test_withdrawn_before_it_is_booked_it_goes_on(bench: Bench) -> None:
+    """Nothing is booked, and the customer's word is free again."""
+    run = await wished(bench, days=70)
+    await read(bench, run)
+    state = await bench.answer(run, action="withdraw", decided_by=TOM, note="They stay.")
+    assert_ended_as(state, "Withdrawn")
+    again = await launch(bench, wish(bench, days=5))
+    assert len(await offered(bench, again)) == 1
+    assert not booked(bench)
+
+
+async def test_a_booked_end_that_seats_dropped_is_booked_again_on_the_customers_word(bench: Bench) -> None:
+    """Somebody adds seats in the portal: the watch books it again, from the ticket's marker alone."""
+    run = await wished(bench, days=5)
+    assert_done(await read(bench, run))
+    subscription = held(bench, CONTOSO)["id"]
+    portal_adds(bench, subscription, 13)
+    assert held(bench, CONTOSO)["endDate"] is None
+    async with bench.prefect() as client:
+        await client.delete_flow_run(run)
+    bench.sandbox.advance(days=2)
+    await bench.reconcile()
+    assert held(bench, CONTOSO)["endDate"] == held(bench, CONTOSO)["commitment"]["endDate"]
+    assert len(booked(bench)) == 2
+
+
+async def test_one_word_ends_one_subscription(bench: Bench) -> None:
+    """The watch of an end can't be turned on another subscription; a word that was used isn't offered again."""
+    run = await wished(bench, days=5)
+    assert_done(await read(bench, run))
+    other = held(bench, LITWARE, term="Monthly")["id"]
+    mine = {"reference": await reference(bench, run), "ticket_id": CONTOSO_TICKET, "reminder_id": 0, "envelope": ""}
+    people = {"contact": ADA, "requester": TOM, "senior": "sam@northgate.example"}
+    guard = await bench.start("guard-end", **mine, **people, subscriptions=other, why="wished")
+    assert_ended_as(await bench.play(guard), "Refused")
+    assert len(booked(bench)) == 1
+    assert held(bench, LITWARE, term="Monthly")["endDate"] is None
+
+
+async def test_pax8_refuses_and_a_person_does_it(bench: Bench) -> None:
+    """A top-priority ticket, and a mail with the last safe moment."""
+    run = await wished(bench, days=5)
+    bench.sandbox.post("pax8/booked-end", {"mode": "refused"})
+    assert_ended_as(await read(bench, run), "Handed to a person")
+    [mail] = mails(bench, TOM, "a person must act")
+    assert "better a day earlier" in mail.text
+    assert "ticket completed" not in writes(bench)
+
+
+async def test_wrong_input_is_refused_by_name(bench: Bench) -> None:
+    """Field, clause, way out; nothing has happened outside."""
+    litware = {"customer": LITWARE, "ticket": "T20261113.0005", "contact": "lena@litware.example"}
+    tailspin = {"customer": "Tailspin Toys", "ticket": "T20261112.0008", "contact": "pia@tailspin.example"}
+    for changed, what in (
+        ({"end_date": "2020-01-01"}, "is in the past"),
+        ({"product": "Visio Plan 1"}, "no live subscription"),
+        ({"contact": "rita@contoso.example"}, "may not confirm"),
+        ({"ticket": "T20261119.0004"}, "belongs to another customer"),
+        (litware, "several of this product"),
+        ({**litware, "subscription": "x"}, "none of the customer's"),
+        ({**tailspin, "product": "Visio Plan 1"}, "booked to end on"),
+    ):
+        state = await bench.play(await bench.start(**wish(bench, 5, **changed)))
+        assert_ended_as(state, "Refused")
+        assert what in str(state.message), (changed, state.message)
+    assert not writes(bench)
+
+
+async def test_a_bridge_is_ended_by_its_own_form(bench: Bench) -> None:
+    """B7: unsigned it ends by itself; the wish is refused with that said."""
+    await bought(bench)
+    state = await bench.play(await bench.start(**wish(bench, 5, product="Visio Plan 1")))
+    assert_ended_as(state, "Refused")
+    assert "Withdraw the bridge by its own form" in plain(str(state.message))
