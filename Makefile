@@ -6,6 +6,7 @@ READY := $(VENV)/.ready
 RUN := $(CURDIR)/$(VENV)/bin
 WORKERS ?= 2
 ARGS ?=
+export COUNTERSIGN_WORKER_TYPE ?= warm
 
 .DEFAULT_GOAL := help
 .PHONY: help run demo stop check setup deploy worker receiver test quick soak lint format lock system-packages clean
@@ -33,7 +34,7 @@ deploy: $(READY) ## deploy every flow again, on the server of PREFECT_API_URL
 
 worker: $(READY) ## a worker for the server of PREFECT_API_URL, running the flows of this checkout
 	@PATH="$(RUN):$$PATH" COUNTERSIGN_HOME="$(CURDIR)" PREFECT_FLOWS_HEARTBEAT_FREQUENCY=30 \
-	    PREFECT_WORKER_QUERY_SECONDS=1 $(RUN)/prefect worker start --pool countersign --type process
+	    PREFECT_WORKER_QUERY_SECONDS=1 $(RUN)/prefect worker start --pool countersign --type $(COUNTERSIGN_WORKER_TYPE)
 
 receiver: $(READY) ## the webhook receiver for the server of PREFECT_API_URL (ARGS="--host … --port …")
 	@$(RUN)/python -m deployments.receiver $(ARGS)
@@ -70,6 +71,6 @@ clean: ## forget the local stack's state and logs, and what the tools cached
 	@test ! -x $(RUN)/python || $(RUN)/python -m deployments stop
 	rm -rf .local .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
-$(READY): requirements.lock
+$(READY): requirements.lock pyproject.toml .ci/venv
 	@.ci/venv $(PYTHON) $(VENV)
 	@touch $@

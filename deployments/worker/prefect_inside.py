@@ -1,0 +1,109 @@
+"""What the warm worker uses of Prefect though Prefect doesn't promise to keep it; a test fails when one of it changes.
+
+The executor is what Prefect's own process worker runs each flow run through: it sees a run that is set to Cancelling
+and ends its process, and reports a process that ended badly as Crashed, with the hooks of both.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Protocol
+from uuid import UUID
+
+import anyio
+from anyio.abc import TaskStatus
+from prefect.client.schemas.objects import FlowRun
+from prefect.flows import load_flow_from_flow_run
+from prefect.runner._flow_run_executor import FlowRunExecutorContext
+from prefect.runner._process_manager import ProcessHandle, create_isolated_termination_scope
+from prefect.workers.base import BaseWorker
+
+
+class RunProcess(Protocol):
+    """What the executor needs to know of a run's process."""
+
+    pid: int
+    returncode: int | None
+
+    async def wait(self) -> int | None: ...
+
+
+Start = Callable[[Mapping[str, str | None]], Awaitable[RunProcess]]
+
+
+class Executor:
+    """Prefect's executor for all runs of one worker, where the process worker opens one a run; a context manager."""
+
+    def __init__(self) -> None:
+        self._context = FlowRunExecutorContext()
+
+    async def __aenter__(self) -> "Executor":
+        await self._context.__aenter__()
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self._context.__aexit__(*error)  # type: ignore[arg-type]
+
+    async def execute(self, flow_run: FlowRun, start: Start, status: TaskStatus[int]) -> tuple[int, int | None]:
+        """Run it to its process's end; returns process id and exit code, 0 where the engine has told its outcome.
+
+        None as the code: nobody knows. Raises RuntimeError when the process could not be started.
+        """
+        starter = Starter(self._context, start)
+        executor = self._context.create_executor(
+            flow_run, starter, resolve_flow=load_flow_from_flow_run, propose_submitting=False
+        )
+        told: list[tuple[int, int | None]] = []
+
+        async def submit(*, task_status: TaskStatus[ProcessHandle] = anyio.TASK_STATUS_IGNORED) -> None:
+            result = await executor.submit(task_status=task_status)
+            if result is not None and result.handle.pid is not None:
+                told.append((result.handle.pid, result.status_code))
+
+        async with anyio.create_task_group() as group:
+            handle = await group.start(submit)
+            if handle.pid is None:
+                raise RuntimeError("the flow run's process has no id")
+            status.started(handle.pid)
+        if not told:
+            raise RuntimeError("the flow run's process could not be started")
+        return told[0]
+
+    async def end_all(self, patience: float) -> None:
+        """Ask every run's process to end, and kill what is left after `patience` seconds."""
+        manager = self._context.process_manager
+        async with anyio.create_task_group() as group:
+            for run_id in manager.flow_run_ids():
+                group.start_soon(manager.kill, run_id, patience)
+
+
+class Starter:
+    """Prefect's `ProcessStarter`: starts a process with the environment that the process worker's runs have."""
+
+    def __init__(self, context: FlowRunExecutorContext, start: Start) -> None:
+        self._control = context.control_channel
+        self._start = start
+
+    async def start(
+        self, flow_run: FlowRun, task_status: TaskStatus[ProcessHandle] = anyio.TASK_STATUS_IGNORED
+    ) -> None:
+        """Start the process, say so, and return when it has ended."""
+        port, token = self._control.register(flow_run.id)
+        try:
+            process = await self._start(
+                {
+                    "PREFECT__FLOW_RUN_ID": str(flow_run.id),
+                    "PREFECT__ENABLE_CANCELLATION_AND_CRASHED_HOOKS": "false",  # they are the executor's
+                    "PREFECT__CONTROL_PORT": str(port),
+                    "PREFECT__CONTROL_TOKEN": token,
+                }
+            )
+        except BaseException:
+            self._control.unregister(flow_run.id)
+            raise
+        scope = create_isolated_termination_scope(process.pid)
+        task_status.started(ProcessHandle(process, termination_scope=scope))  # type: ignore[arg-type]
+        await process.wait()
+
+
+def being_submitted(worker: BaseWorker[Any, Any, Any]) -> set[UUID]:
+    """The runs that a worker has taken and not yet given to a process."""
+    return worker._submitting_flow_run_ids
