@@ -11,7 +11,7 @@ from prefect.logging import get_logger
 
 RECONNECT_SECONDS = 5.0
 # The event of a new state leaves the server a moment before the state is committed.
-LOOK_AGAIN_SECONDS = (0.0, 0.03, 0.1, 0.3)
+LOOK_AGAIN_SECONDS = (0.015, 0.03, 0.1, 0.3)
 
 Look = Callable[[], Awaitable[set[UUID]]]
 
