@@ -17,12 +17,14 @@ from typing import Protocol
 from uuid import UUID
 
 import anyio
-import certifi
 from anyio.abc import TaskGroup, TaskStatus
 from prefect.client.schemas.objects import FlowRun
 from prefect.flows import load_flow_from_flow_run
+from prefect.logging import get_logger
 from prefect.runner._flow_run_executor import FlowRunExecutorContext
 from prefect.runner._process_manager import ProcessHandle, create_isolated_termination_scope
+
+CANCEL_AGAIN_SECONDS = (0, 1, 5, 15, 60)
 
 
 class RunProcess(Protocol):
@@ -45,6 +47,8 @@ class Executor:
 
     async def __aenter__(self) -> "Executor":
         await self._context.__aenter__()
+        manager = self._context._cancellation_manager
+        vars(manager)["cancel_by_id"] = insistent(manager.cancel_by_id)
         return self
 
     async def __aexit__(self, *error: object) -> None:
@@ -81,6 +85,21 @@ class Executor:
         async with anyio.create_task_group() as group:
             for run_id in manager.flow_run_ids():
                 group.start_soon(manager.kill, run_id, patience)
+
+
+def insistent(cancel: Callable[[UUID], Awaitable[None]]) -> Callable[[UUID], Awaitable[None]]:
+    """Cancel again where it failed: one failure would otherwise end the executor, which all runs share."""
+
+    async def cancel_in_the_end(run_id: UUID) -> None:
+        for pause in CANCEL_AGAIN_SECONDS:
+            await anyio.sleep(pause)
+            try:
+                return await cancel(run_id)
+            except Exception:
+                get_logger("worker.executor").exception("Flow run %s could not be cancelled", run_id)
+        return None
+
+    return cancel_in_the_end
 
 
 class Starter:
@@ -158,4 +177,4 @@ def share_certificates() -> None:
     own = vars(ssl).copy()
     own["create_default_context"] = functools.cache(ssl.create_default_context)
     vars(orchestration)["ssl"] = SimpleNamespace(**own)
-    orchestration.ssl.create_default_context(cafile=certifi.where())  # type: ignore[attr-defined]
+    orchestration.get_client(sync_client=True)  # made, and never opened: it reads them
