@@ -6,9 +6,10 @@ READY := $(VENV)/.ready
 RUN := $(CURDIR)/$(VENV)/bin
 WORKERS ?= 2
 ARGS ?=
+export COUNTERSIGN_WORKER_TYPE ?= warm
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo stop check setup deploy worker receiver test quick soak lint format lock system-packages clean
+.PHONY: help run demo stop check setup deploy worker receiver test quick soak bench lint format lock system-packages clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -33,7 +34,7 @@ deploy: $(READY) ## deploy every flow again, on the server of PREFECT_API_URL
 
 worker: $(READY) ## a worker for the server of PREFECT_API_URL, running the flows of this checkout
 	@PATH="$(RUN):$$PATH" COUNTERSIGN_HOME="$(CURDIR)" PREFECT_FLOWS_HEARTBEAT_FREQUENCY=30 \
-	    PREFECT_WORKER_QUERY_SECONDS=1 $(RUN)/prefect worker start --pool countersign --type process
+	    PREFECT_WORKER_QUERY_SECONDS=1 $(RUN)/prefect worker start --pool countersign --type $(COUNTERSIGN_WORKER_TYPE)
 
 receiver: $(READY) ## the webhook receiver for the server of PREFECT_API_URL (ARGS="--host … --port …")
 	@$(RUN)/python -m deployments.receiver $(ARGS)
@@ -49,6 +50,9 @@ soak: $(READY) system-packages ## the long forms: every call killed, 1,000 insta
 	COUNTERSIGN_SOAK=1 $(RUN)/python -m pytest --timeout 7200 tests/rules tests/procedures/test_survival.py \
 	    tests/procedures/test_instant_signature.py tests/procedures/test_bridge_survival.py \
 	    tests/procedures/test_bridge_machine.py $(ARGS)
+
+bench: $(READY) system-packages ## how long a run takes from what wakes it to what it does, by worker type; some minutes
+	@$(RUN)/python -m deployments.bench $(ARGS)
 
 lint: $(READY) ## ruff, its formatter, mypy, and the direction of imports
 	$(RUN)/ruff check .
@@ -70,6 +74,6 @@ clean: ## forget the local stack's state and logs, and what the tools cached
 	@test ! -x $(RUN)/python || $(RUN)/python -m deployments stop
 	rm -rf .local .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
-$(READY): requirements.lock
+$(READY): requirements.lock pyproject.toml .ci/venv
 	@.ci/venv $(PYTHON) $(VENV)
 	@touch $@

@@ -12,7 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from deployments.children import ChildFailed
-from deployments.environment import database_url_from_shell
+from deployments.environment import UnknownWorkerType, database_url_from_shell
 from deployments.five_bridges import ROBERTA, TOM, five_bridges
 from deployments.more_seats import more_seats
 from deployments.player import Player, Say, WentWrong
@@ -161,7 +161,7 @@ def main() -> int:
             print("\nMore seats for three customers:")
             more_seats(player, print)
             stack.raise_if_ended()
-    except (WentWrong, AlreadyRuns, ChildFailed, NoPostgres) as error:
+    except (WentWrong, AlreadyRuns, ChildFailed, NoPostgres, UnknownWorkerType) as error:
         print(f"\nIt went wrong: {error}", file=sys.stderr)
         return 1
     print("\nAll went right.")

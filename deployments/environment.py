@@ -12,6 +12,8 @@ from deployments.ports import LOOPBACK, Addresses
 
 WORK_POOL = "countersign"
 CODE_VARIABLE = "COUNTERSIGN_HOME"
+TYPE_VARIABLE = "COUNTERSIGN_WORKER_TYPE"
+WORKER_TYPES = ("warm", "process")
 HEARTBEAT_SECONDS = 30
 WORKER_POLL_SECONDS = 1
 # Prefect's own way to name a database is taken as it stands; every other PREFECT_ variable of the shell is not:
@@ -72,6 +74,18 @@ def encryption_key(home: Path) -> str:
         file.touch(mode=0o600)
         file.write_text(base64.urlsafe_b64encode(secrets.token_bytes(32)).decode())
     return file.read_text().strip()
+
+
+class UnknownWorkerType(Exception):
+    """COUNTERSIGN_WORKER_TYPE names no type of worker that can run the procedures."""
+
+
+def worker_type_from_shell(environment: Mapping[str, str] = os.environ) -> str:
+    """The type of work pool and worker that the person chose: `warm`, or Prefect's own `process`."""
+    chosen = environment.get(TYPE_VARIABLE) or WORKER_TYPES[0]
+    if chosen not in WORKER_TYPES:
+        raise UnknownWorkerType(f"{TYPE_VARIABLE}={chosen}: it is one of {', '.join(WORKER_TYPES)}, or not set")
+    return chosen
 
 
 def database_url_from_shell() -> str | None:

@@ -17,11 +17,11 @@ from prefect.client.schemas.actions import DeploymentUpdate, WorkPoolCreate
 from prefect.client.schemas.schedules import CronSchedule
 from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL
-from prefect.workers.process import ProcessWorker
+from prefect.workers.base import BaseWorker
 
 from deployments import sandbox_blocks
 from deployments.blocks import BLOCKS, CREDENTIALS, BadSetup, given_by, register_all, save, saved, title
-from deployments.environment import CODE_VARIABLE, WORK_POOL
+from deployments.environment import CODE_VARIABLE, WORK_POOL, UnknownWorkerType, worker_type_from_shell
 from deployments.health import until_answers
 from tasks.settings import CountersignSettings
 
@@ -63,15 +63,24 @@ async def _settings(told: Mapping[str, Any], sandbox_url: str) -> dict[str, Any]
 
 
 async def ensure_work_pool() -> None:
-    """Create the work pool, of Prefect's process type, unless there is one of that name already."""
+    """Create the work pool, of the chosen type, unless there is one. Raises `BadSetup` on a type not installed here.
+
+    One of the other type is kept, with the runs that wait in it: Prefect can't change a pool's type, and workers of
+    both types serve either.
+    """
+    wanted = worker_type_from_shell()
+    worker = BaseWorker.get_worker_class_from_type(wanted)
+    if worker is None:
+        raise BadSetup(f"This Python knows no worker type {wanted!r}: run `make`, which installs ours")
     async with get_client() as client:
         try:
-            await client.read_work_pool(WORK_POOL)
+            found = await client.read_work_pool(WORK_POOL)
         except ObjectNotFound:
-            template = ProcessWorker.get_default_base_job_template()
-            await client.create_work_pool(
-                WorkPoolCreate(name=WORK_POOL, type=ProcessWorker.type, base_job_template=template)
-            )
+            template = worker.get_default_base_job_template()
+            await client.create_work_pool(WorkPoolCreate(name=WORK_POOL, type=wanted, base_job_template=template))
+            return
+    if found.type != wanted:
+        print(f"Work pool {WORK_POOL}: stays of type {found.type}; a {wanted} worker serves it, after a warning")
 
 
 async def deploy_all() -> None:
@@ -128,7 +137,7 @@ def main() -> None:
         until_answers(f"{PREFECT_API_URL.value()}/health")
     try:
         asyncio.run(set_up(chosen.sandbox, chosen.webhook))
-    except (BadSetup, httpx.HTTPError) as error:
+    except (BadSetup, UnknownWorkerType, httpx.HTTPError) as error:
         sys.exit(f"Set-up failed: {error}")
 
 

@@ -14,7 +14,14 @@ import httpx
 
 from deployments.children import Child
 from deployments.clock_follower import ClockFollower
-from deployments.environment import WORK_POOL, client_environment, marked, server_environment
+from deployments.environment import (
+    TYPE_VARIABLE,
+    WORK_POOL,
+    client_environment,
+    marked,
+    server_environment,
+    worker_type_from_shell,
+)
 from deployments.health import answers
 from deployments.leftovers import descendants, end_marked, kill
 from deployments.ports import free_addresses, usual_addresses
@@ -36,7 +43,8 @@ class LocalStack:
     `home` keeps its state and logs over restarts; only one stack at a time runs from it. `code` is the checkout
     whose flows are deployed and run. `usual_ports`: the ones people know, where they are free; else any free ones.
     `database_url`: an SQLAlchemy address, or the bare word `postgresql` for a server of its own; None is SQLite.
-    `extra` is added to the environment of every part. Raises `ChildFailed` when a part doesn't come up.
+    `extra` is added to the environment of every part. `worker_type`: `warm` or `process`; by itself what
+    COUNTERSIGN_WORKER_TYPE says. Raises `ChildFailed` when a part doesn't come up.
     """
 
     def __init__(
@@ -47,6 +55,7 @@ class LocalStack:
         usual_ports: bool = False,
         database_url: str | None = None,
         extra: Mapping[str, str] | None = None,
+        worker_type: str | None = None,
         say: Say = print,
     ) -> None:
         self.home = home.resolve()
@@ -56,7 +65,8 @@ class LocalStack:
         self.addresses = usual_addresses(say) if usual_ports else free_addresses()
         self.seconds: dict[str, float] = {}
         self._database_url = database_url
-        self._extra = dict(extra or {})
+        self._worker_type = worker_type or worker_type_from_shell()
+        self._extra = {TYPE_VARIABLE: self._worker_type, **(extra or {})}
         self._say = say
         self._children: dict[str, Child] = {}
         self._worker_starts = 0
@@ -210,7 +220,7 @@ class LocalStack:
     def _launch_worker(self, extra: Mapping[str, str] | None = None) -> None:
         self._worker_starts += 1
         environment = {**self.environment, **(extra or {})}
-        options = ("--pool", WORK_POOL, "--type", "process", "--name", self._worker_name)
+        options = ("--pool", WORK_POOL, "--type", self._worker_type, "--name", self._worker_name)
         self._launch("worker", "prefect", "--no-prompt", "worker", "start", *options, environment=environment)
 
     @property

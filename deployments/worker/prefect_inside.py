@@ -1,0 +1,180 @@
+"""What the warm worker uses of Prefect though Prefect doesn't promise to keep it; a test fails when one of it changes.
+
+The executor is what Prefect's own process worker runs each flow run through: it sees a run that is set to Cancelling
+and ends its process, and reports a process that ended badly as Crashed, with the hooks of both.
+
+What is left out, since it keeps a run waiting: the state Submitting between Pending and Running; and in the run's
+process the watch for somebody else's suspending it, a thread with a websocket of its own. Our steps ask whether the
+run is still Running before they act (the fence), and that is what such a watch is for.
+"""
+
+import functools
+import ssl
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import nullcontext
+from types import SimpleNamespace
+from typing import Protocol
+from uuid import UUID
+
+import anyio
+from anyio.abc import TaskGroup, TaskStatus
+from prefect.client.schemas.objects import FlowRun
+from prefect.flows import load_flow_from_flow_run
+from prefect.logging import get_logger
+from prefect.runner._flow_run_executor import FlowRunExecutorContext
+from prefect.runner._process_manager import ProcessHandle, create_isolated_termination_scope
+
+CANCEL_AGAIN_SECONDS = (0, 1, 5, 15, 60)
+
+
+class RunProcess(Protocol):
+    """What the executor needs to know of a run's process."""
+
+    pid: int
+    returncode: int | None
+
+    async def wait(self) -> int | None: ...
+
+
+Start = Callable[[Mapping[str, str | None]], Awaitable[RunProcess]]
+
+
+class Executor:
+    """Prefect's executor for all runs of one worker, where the process worker opens one a run; a context manager."""
+
+    def __init__(self) -> None:
+        self._context = FlowRunExecutorContext()
+
+    async def __aenter__(self) -> "Executor":
+        await self._context.__aenter__()
+        manager = self._context._cancellation_manager
+        vars(manager)["cancel_by_id"] = insistent(manager.cancel_by_id)
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self._context.__aexit__(*error)  # type: ignore[arg-type]
+
+    async def execute(self, flow_run: FlowRun, start: Start, status: TaskStatus[int]) -> tuple[int, int | None]:
+        """Run it to its process's end; returns process id and exit code, 0 where the engine has told its outcome.
+
+        None as the code: nobody knows. Raises RuntimeError when the process could not be started.
+        """
+        starter = Starter(self._context, start)
+        executor = self._context.create_executor(
+            flow_run, starter, resolve_flow=load_flow_from_flow_run, propose_submitting=False
+        )
+        told: list[tuple[int, int | None]] = []
+
+        async def submit(*, task_status: TaskStatus[ProcessHandle] = anyio.TASK_STATUS_IGNORED) -> None:
+            result = await executor.submit(task_status=task_status)
+            if result is not None and result.handle.pid is not None:
+                told.append((result.handle.pid, result.status_code))
+
+        async with anyio.create_task_group() as group:
+            handle = await group.start(submit)
+            if handle.pid is None:
+                raise RuntimeError("the flow run's process has no id")
+            status.started(handle.pid)
+        if not told:
+            raise RuntimeError("the flow run's process could not be started")
+        return told[0]
+
+    async def end_all(self, patience: float) -> None:
+        """Ask every run's process to end, and kill what is left after `patience` seconds."""
+        manager = self._context.process_manager
+        async with anyio.create_task_group() as group:
+            for run_id in manager.flow_run_ids():
+                group.start_soon(manager.kill, run_id, patience)
+
+
+def insistent(cancel: Callable[[UUID], Awaitable[None]]) -> Callable[[UUID], Awaitable[None]]:
+    """Cancel again where it failed: one failure would otherwise end the executor, which all runs share."""
+
+    async def cancel_in_the_end(run_id: UUID) -> None:
+        for pause in CANCEL_AGAIN_SECONDS:
+            await anyio.sleep(pause)
+            try:
+                return await cancel(run_id)
+            except Exception:
+                get_logger("worker.executor").exception("Flow run %s could not be cancelled", run_id)
+        return None
+
+    return cancel_in_the_end
+
+
+class Starter:
+    """Prefect's `ProcessStarter`: starts a process with the environment that the process worker's runs have."""
+
+    def __init__(self, context: FlowRunExecutorContext, start: Start) -> None:
+        self._control = context.control_channel
+        self._start = start
+
+    async def start(
+        self, flow_run: FlowRun, task_status: TaskStatus[ProcessHandle] = anyio.TASK_STATUS_IGNORED
+    ) -> None:
+        """Start the process, say so, and return when it has ended."""
+        port, token = self._control.register(flow_run.id)
+        try:
+            process = await self._start(
+                {
+                    "PREFECT__FLOW_RUN_ID": str(flow_run.id),
+                    "PREFECT__ENABLE_CANCELLATION_AND_CRASHED_HOOKS": "false",  # they are the executor's
+                    "PREFECT__CONTROL_PORT": str(port),
+                    "PREFECT__CONTROL_TOKEN": token,
+                }
+            )
+        except BaseException:
+            self._control.unregister(flow_run.id)
+            raise
+        scope = create_isolated_termination_scope(process.pid)
+        task_status.started(ProcessHandle(process, termination_scope=scope))  # type: ignore[arg-type]
+        await process.wait()
+
+
+class Prompt:
+    """Beside Prefect's base worker: nothing between a run's Pending and its process that could come after it."""
+
+    _limiter: anyio.CapacityLimiter | None
+    _runs_task_group: TaskGroup | None
+    _submitting_flow_run_ids: set[UUID]
+
+    async def _give_worker_labels_to_flow_run(self, flow_run_id: UUID) -> None:
+        if self._runs_task_group is not None:
+            later = super()._give_worker_labels_to_flow_run  # type: ignore[misc]
+            self._runs_task_group.start_soon(later, flow_run_id)
+
+    async def _propose_submitting_state(self, _flow_run: FlowRun) -> None:
+        return
+
+    def _release_limit_slot(self, flow_run_id: UUID) -> None:
+        super()._release_limit_slot(flow_run_id)  # type: ignore[misc]
+        if self._limiter is not None and self._runs_task_group is not None:
+            self._runs_task_group.start_soon(self.look_again)
+
+    async def look_again(self) -> None:
+        """A place is free: whoever found none before may take it."""
+        raise NotImplementedError
+
+    def _taken(self) -> set[UUID]:
+        """The runs that it has taken and not yet given to a process."""
+        return self._submitting_flow_run_ids
+
+
+def begin_runs_unwatched() -> None:
+    """In a process that runs flows: don't wait for, nor keep, the watch for a suspension from outside."""
+    from prefect import flow_engine
+
+    vars(flow_engine)["observe_flow_run_suspension"] = lambda *_: nullcontext()
+
+
+def share_certificates() -> None:
+    """In a process that runs flows: read the root certificates once for all of Prefect's clients, not for each.
+
+    They all talk to the same server with the same settings.
+    """
+    from prefect.client import orchestration
+
+    own = vars(ssl).copy()
+    own["create_default_context"] = functools.cache(ssl.create_default_context)
+    vars(orchestration)["ssl"] = SimpleNamespace(**own)
+    orchestration.get_client(sync_client=True)  # made, and never opened: it reads them
