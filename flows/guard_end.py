@@ -7,7 +7,7 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Cancelled, Completed
 
-from flows.signature_deadline import NOT_BOOKED, SEVEN_DAYS, colleague, identify
+from flows.signature_deadline import NOT_BOOKED, SEVEN_DAYS, identify
 from rules.order import Term
 from tasks import bridge_letters
 from tasks.bridges import request_of
@@ -22,6 +22,7 @@ from tasks.ending import (
     is_booked,
 )
 from tasks.office import office
+from tasks.people import colleague
 from tasks.procedure import conduct, sleep_until
 from tasks.tickets import open_ticket
 

@@ -1,24 +1,27 @@
 """The net, every 15 minutes: what a webhook, a clock or a worker missed is found and set right (decision 5)."""
 
 import inspect
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from prefect import flow
 from prefect.artifacts import acreate_markdown_artifact
 from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
-from prefect.states import Completed
+from prefect.states import Completed, Failed
 
 from flows.bridge import bridge
 from flows.end_subscription import end_subscription
 from flows.guard_end import guard_end
 from flows.new_subscription import new_subscription
 from flows.signature_deadline import signature_deadline
-from tasks import net, net_bridges
+from tasks import net, net_bridges, net_torn
 from tasks.lost import revive_lost_runs
 from tasks.net import Found
 from tasks.office import open_office
 from tasks.overview import write_overview
+
+Mend = Callable[[], Awaitable[list[Found]]]
 
 
 @flow(name="reconcile")
@@ -27,24 +30,40 @@ async def reconcile() -> State[Any]:
 
     Missed signatures and replies, moments reached, lost runs, late order confirmations, envelopes whose run is gone,
     agreed ends and deadlines that no run stands for, bridges whose month moved. Rewrites the table of open procedures.
+    What can't be looked at now, a vendor being down, keeps nothing else back: the run fails and names it at its end.
     """
-    async with open_office() as office:
-        looked_at = office.clock.now()
+    async with open_office():
         waiting = await net.waiting_runs()
-        changed = await net.envelopes_changed()
-        found = await net.wake_decided(changed, waiting)
-        found += await net.wake_due(waiting)
-        found += await net.find_orphans(changed)
-        await net.remember_look(looked_at)
-        found += await net.file_late_confirmations()
-        found += await net.guard_agreed_ends()
-        found += await net_bridges.wake_answered()
-        found += await net_bridges.guard_deadlines()
-        found += await net_bridges.read_months()
-        found += await lost_runs()
+        mends: dict[str, Mend] = {
+            "moments reached": lambda: net.wake_due(waiting),
+            "signatures and orphans": lambda: net.mend_agreements(waiting),
+            "replies in the mailbox": net_bridges.wake_answered,
+            "deadlines": net_bridges.guard_deadlines,
+            "agreed ends": net.guard_agreed_ends,
+            "bridges' months": net_bridges.read_months,
+            "order confirmations": net.file_late_confirmations,
+            "lost runs": lost_runs,
+        }
+        found, torn = await mend_all(mends)
         open_now = await write_overview()
         await report(found)
+        await net_torn.tell_if_it_lasts(torn)
+    if torn:
+        return Failed(message=f"{len(found)} things set right; not looked at: {net_torn.in_words(torn)}")
     return Completed(message=f"{len(found)} things set right, {open_now} procedures open.")
+
+
+async def mend_all(mends: dict[str, Mend]) -> tuple[list[Found], dict[str, str]]:
+    """What every part of the net found, and which parts could not look, with the reason."""
+    found: list[Found] = []
+    torn: dict[str, str] = {}
+    for name, mend in mends.items():
+        try:
+            found += await mend()
+        except Exception as error:
+            get_run_logger().exception("%s could not be looked at", name)
+            torn[name] = str(error) or type(error).__name__
+    return found, torn
 
 
 async def lost_runs() -> list[Found]:

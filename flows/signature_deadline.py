@@ -38,6 +38,7 @@ from tasks.ending import (
 from tasks.forms import UnsignedByUsForm
 from tasks.net import how_ended
 from tasks.office import office
+from tasks.people import colleague
 from tasks.procedure import conduct, sleep_until
 from tasks.runs import wake
 from tasks.step import TRANSIENT
@@ -340,14 +341,6 @@ async def the_customers_people(ids: BridgeIds, request: CheckedRequest | None) -
     if request is not None and not any(same_address(request.signer.email, one.email) for one in people):
         people.append(Person(name=request.signer.name, email=request.signer.email))
     return tuple(people)
-
-
-async def colleague(email: str) -> Person:
-    """One of ours by mail address; an address that Autotask doesn't know gets nothing, contracts does."""
-    resource = await office().autotask.resource_by_email(email)
-    if resource is None:
-        return office().settings.contracts
-    return Person(name=resource.name, email=resource.email, phone=resource.phone)
 
 
 async def nothing_to_do(case: Case, why: str) -> State[Any]:

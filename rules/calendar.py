@@ -112,7 +112,12 @@ class Calendar(Frozen):
     def in_words(self, moment: datetime) -> str:
         """A moment for people, with its zone: `Monday 30 November 2026, 23:59 EST`."""
         here = moment.astimezone(self.zone)
-        return f"{here:%A} {here.day} {here:%B %Y, %H:%M} {here.tzname()}"
+        return f"{day_in_words(here)}, {here:%H:%M} {here.tzname()}"
+
+
+def day_in_words(day: date) -> str:
+    """A day for people: `Monday 30 November 2026`."""
+    return f"{day:%A} {day.day} {day:%B %Y}"
 
 
 def term_end_after(start: date, months: int, terms: int = 1) -> date:

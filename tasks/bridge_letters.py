@@ -1,7 +1,10 @@
 """The words of a bridge: what its mails say (B5, B7, Y3 to Y6). Wording only; what happens is in the flows."""
 
+from datetime import date
+
 from rules.agreement import price_text
 from rules.bridge import BridgeDates, TermsOffer
+from rules.calendar import day_in_words
 from rules.order import Term
 from rules.people import Person
 from rules.request import CheckedRequest
@@ -67,7 +70,7 @@ def terms(case: Case, offer: TermsOffer) -> Letter:
         facts += [(f"{name}, annual term", _per_month(price, offer.currency)) for name, price in offer.annual_prices]
     facts += [
         ("If ordered on", dates.start.isoformat()),
-        ("First month ends", dates.term_end.isoformat()),
+        ("First month ends", day_in_words(dates.term_end)),
         ("Sign the agreement by", when(dates.cut_off)),
     ]
     return Letter(
@@ -92,7 +95,7 @@ def monthly_terms(dates: BridgeDates) -> list[str]:
         "With your confirmation you agree to the following.",
         "(a) We order one month now. Unless the agreement is signed at least five business days before the first "
         f"renewal, that is by {when(dates.cut_off)}, the subscription is cancelled at the month's end, "
-        f"{dates.term_end}, and service stops then.",
+        f"{day_in_words(dates.term_end)}, and service stops then.",
         f"(b) {FIVE_DAYS}",
         "The dates hold if we order today; after ordering we send you the true ones.",
     ]
@@ -106,8 +109,9 @@ def annual_terms(dates: BridgeDates) -> list[str]:
         "(a) The monthly term may cost more than the annual one: the prices stand above.",
         f"(b) {FIVE_DAYS}",
         f"(c) If the annual agreement is not signed by {when(dates.cut_off)}, five business days before the month "
-        f"expires, the subscription is cancelled at the month's end, {dates.term_end}. There are no exceptions: "
-        "service stops, and setting it up again may take up to five business days after signing.",
+        f"expires, the subscription is cancelled at the month's end, {day_in_words(dates.term_end)}. "
+        "There are no exceptions: service stops, and setting it up again may take up to five business days after "
+        "signing.",
         "(d) If you decide for the monthly term instead, tell us in writing by "
         f"{when(dates.change_of_mind_until)}, ten business days before the month's end; the monthly agreement must "
         f"then be signed by {when(dates.cut_off)}.",
@@ -123,8 +127,9 @@ def terms_in_words(offer: TermsOffer, to: str) -> str:
     """The terms as the ticket notes them (B5)."""
     dates, which = offer.dates, "Y3" if offer.term_wanted is Term.ANNUAL else "B5"
     return (
-        f"The terms of {which} for {offer.what} were mailed to {to}. If ordered on {dates.start}: first month until "
-        f"{dates.term_end}; agreement to be signed by {when(dates.cut_off)}, else it is cancelled at the month's end; "
+        f"The terms of {which} for {offer.what} were mailed to {to}. If ordered on {day_in_words(dates.start)}: "
+        f"first month until {day_in_words(dates.term_end)}; agreement to be signed by {when(dates.cut_off)}, else it "
+        "is cancelled at the month's end; "
         f"provisioning up to five business days after signing. Asked for: '{offer.sentence}'."
     )
 
@@ -171,7 +176,7 @@ def true_dates(case: Case, bridge: Bridge, wanted: Term) -> Letter:
     facts = [
         ("Licences", bridge.what),
         ("Started", dates.start.isoformat()),
-        ("First month ends", dates.term_end.isoformat()),
+        ("First month ends", day_in_words(dates.term_end)),
         ("Sign the agreement by", when(dates.cut_off)),
     ]
     if wanted is Term.ANNUAL:
@@ -181,13 +186,13 @@ def true_dates(case: Case, bridge: Bridge, wanted: Term) -> Letter:
         answers_here=True,
         to=customers(case.request),
         cc=(case.requester,),
-        subject=f"{bridge.what}: your licences are ordered; please sign the agreement by {dates.cut_off:%Y-%m-%d}",
+        subject=f"{bridge.what}: your licences are ordered; please sign the agreement by {when(dates.cut_off)}",
         todo=f"Please sign the agreement by {when(dates.cut_off)}: it comes by mail from DocuSign.",
         facts=tuple(facts),
         paragraphs=(
             "Your bills come from us. Billing notices inside Microsoft 365 are not used: please ignore them there.",
         ),
-        otherwise=f"If it is not signed by then, the licences are cancelled and end on {dates.term_end}.",
+        otherwise=f"If it is not signed by then, the licences are cancelled and end on {day_in_words(dates.term_end)}.",
         from_person=case.requester,
     )
 
@@ -200,7 +205,7 @@ def earlier_cut_off(case: Case, bridge: Bridge, promised: object) -> Letter:
         subject=f"{case.title}: the cut-off is earlier than the customer was told",
         todo=f"Call the customer: the agreement must be signed by {when(bridge.dates.cut_off)}, "
         f"not by {when(promised)} as the terms said.",
-        facts=(("Month ends", bridge.dates.term_end.isoformat()), ("Licences", bridge.what)),
+        facts=(("Month ends", day_in_words(bridge.dates.term_end)), ("Licences", bridge.what)),
         by_when="today",
         otherwise="At the true cut-off the licences are cancelled if the agreement is unsigned.",
         link=case.run_link,
@@ -219,7 +224,7 @@ def reminder(case: Case, bridge: Bridge, kind: str, is_out: bool) -> tuple[Lette
         todo=f"Please sign the agreement by {when(dates.cut_off)}: it is in the mail from DocuSign."
         if is_out
         else f"The agreement for {bridge.what} is on its way to you; it must be signed by {when(dates.cut_off)}.",
-        otherwise=f"If it is not signed by then, the licences are cancelled and end on {dates.term_end}.",
+        otherwise=f"If it is not signed by then, the licences are cancelled and end on {day_in_words(dates.term_end)}.",
         from_person=case.requester,
     )
     ours = Letter(
@@ -230,7 +235,7 @@ def reminder(case: Case, bridge: Bridge, kind: str, is_out: bool) -> tuple[Lette
         todo="Call the customer about the signature." if is_out else "See to it that contracts releases the agreement.",
         facts=(("Agreement", "with the customer" if is_out else "not released yet"), ("Licences", bridge.what)),
         by_when=when(dates.cut_off),
-        otherwise=f"Unsigned, the licences are cancelled by themselves and end on {dates.term_end}.",
+        otherwise=f"Unsigned, the licences are cancelled by themselves and end on {day_in_words(dates.term_end)}.",
         link=case.run_link,
         link_text="Open the run",
     )
@@ -246,7 +251,7 @@ def kept(case: Case, bridge: Bridge) -> Letter:
         cc=(case.requester,),
         subject=f"{bridge.what}: the agreement is signed, your licences go on",
         todo="The agreement is signed. Your licences go on; there is nothing that you need to do.",
-        facts=(("Licences", bridge.what), ("Renews", bridge.dates.term_end.isoformat())),
+        facts=(("Licences", bridge.what), ("Renews", day_in_words(bridge.dates.term_end))),
         from_person=case.requester,
     )
 
@@ -290,7 +295,7 @@ def change_over_planned(case: Case, bridge: Bridge, at: object) -> Letter:
         todo="The agreement is signed; there is nothing that you need to do.",
         facts=(
             ("The annual term starts", when(at)),
-            ("The monthly one ends", bridge.dates.term_end.isoformat()),
+            ("The monthly one ends", day_in_words(bridge.dates.term_end)),
         ),
         paragraphs=("For a few days you have both, so that service does not stop.",),
         from_person=case.requester,
@@ -303,10 +308,10 @@ def billing_change_over(case: Case, bridge: Bridge, annual: tuple[tuple[str, str
         kind="billing-change-over",
         to=(office().settings.billing,),
         cc=(case.requester,),
-        subject=f"{case.title}: annual begins, the monthly bridge ends on {bridge.dates.term_end}",
-        todo=f"End the monthly line with {bridge.dates.term_end} and begin the annual one.",
+        subject=f"{case.title}: annual begins, the monthly bridge ends on {day_in_words(bridge.dates.term_end)}",
+        todo=f"End the monthly line with {day_in_words(bridge.dates.term_end)} and begin the annual one.",
         facts=(
-            *(("Ends", f"{what}, {which}, on {bridge.dates.term_end}") for what, which in _lines(bridge)),
+            *(("Ends", f"{what}, {which}, on {day_in_words(bridge.dates.term_end)}") for what, which in _lines(bridge)),
             *annual,
         ),
         link=case.links[f"Ticket {case.request.ticket_number}"],
@@ -315,7 +320,7 @@ def billing_change_over(case: Case, bridge: Bridge, annual: tuple[tuple[str, str
 
 
 def ends_for_customer(
-    kind: str, to: tuple[Person, ...], what: str, term_end: object, users: tuple[str, ...], why: str, sender: Person
+    kind: str, to: tuple[Person, ...], what: str, term_end: date, users: tuple[str, ...], why: str, sender: Person
 ) -> Letter:
     """B7: what ends, when, who is affected, what to do, and how long setting it up again takes."""
     affected = ", ".join(users) if users else "everybody who uses these licences"
@@ -324,9 +329,10 @@ def ends_for_customer(
         answers_here=True,
         to=to,
         cc=(sender,),
-        subject=f"{what}: cancelled, it ends on {term_end}",
-        todo=f"{why} The licences are cancelled: they end on {term_end}, and their users lose access then.",
-        facts=(("Licences", what), ("End", str(term_end)), ("Affected", affected)),
+        subject=f"{what}: cancelled, it ends on {day_in_words(term_end)}",
+        todo=f"{why} The licences are cancelled: they end on {day_in_words(term_end)}, and their users lose access "
+        "then.",
+        facts=(("Licences", what), ("End", day_in_words(term_end)), ("Affected", affected)),
         paragraphs=(
             "If you want to keep the service, sign the agreement as soon as you can: it is in the mail from DocuSign, "
             "or ask us for it. Setting the licences up again may take up to five business days after signing; until "
@@ -337,15 +343,15 @@ def ends_for_customer(
 
 
 def ends_for_us(
-    kind: str, case: Case, to: tuple[Person, ...], lines: tuple[tuple[str, str], ...], term_end: object, why: str
+    kind: str, case: Case, to: tuple[Person, ...], lines: tuple[tuple[str, str], ...], term_end: date, why: str
 ) -> Letter:
     """B7: contracts, requester, senior and billing are told."""
     return Letter(
         kind=kind,
         to=to,
-        subject=f"{case.title}: the bridge is cancelled, it ends on {term_end}",
-        todo=f"{why} The bridge is booked to end on {term_end}; the customer was told. Billing: end the line on that "
-        "day. Requester: help the customer's users with what they lose.",
+        subject=f"{case.title}: the bridge is cancelled, it ends on {day_in_words(term_end)}",
+        todo=f"{why} The bridge is booked to end on {day_in_words(term_end)}; the customer was told. "
+        "Billing: end the line on that day. Requester: help the customer's users with what they lose.",
         facts=lines,
         otherwise="Nothing is ordered again unless the agreement is signed and somebody confirms that it is wanted.",
         link=case.run_link,
@@ -375,14 +381,14 @@ def renewed_unsigned(began: object, until: object) -> str:
     )
 
 
-def countersign(case: Case, to: tuple[Person, ...], term_end: object, number: int) -> Letter:
+def countersign(case: Case, to: tuple[Person, ...], term_end: date, number: int) -> Letter:
     """B7: the customer has signed, we have not: nothing is cancelled, and we are in a hurry."""
     return Letter(
         kind=f"countersign-{number}",
         to=to,
         subject=f"{case.title}: the customer has signed, our own signature is missing",
         todo="Countersign the agreement in DocuSign today: the customer signed in time, only our signature is missing.",
-        facts=(("Month ends", str(term_end)),),
+        facts=(("Month ends", day_in_words(term_end)),),
         by_when="today",
         otherwise="Nothing is cancelled for our own delay; two business days before the month's end a person decides.",
         link=case.run_link,

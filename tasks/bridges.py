@@ -126,7 +126,7 @@ def stands_for(run: FlowRun) -> bool:
     """Whether a booked run will do its work, has done it, or has handed it to a person."""
     if run.state is None or run.state.type in (StateType.FAILED, StateType.CRASHED):
         return False
-    return run.state.type is not StateType.CANCELLED or run.state.name in ("Handed to a person", "Taken off", "Refused")
+    return run.state.type is not StateType.CANCELLED or run.state.name in ("Handed to a person", "Taken off")
 
 
 async def request_of(ids: BridgeIds) -> CheckedRequest | None:

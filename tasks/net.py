@@ -54,6 +54,16 @@ async def remember_look(at: datetime) -> None:
     await Variable.aset(READ_TO, at.isoformat(), overwrite=True)
 
 
+async def mend_agreements(waiting: list[FlowRun]) -> list[Found]:
+    """Agreements that were decided unnoticed, and agreements whose run is gone, by one list of DocuSign's."""
+    looked_at = office().clock.now()
+    changed = await envelopes_changed()
+    found = await wake_decided(changed, waiting)
+    found += await find_orphans(changed)
+    await remember_look(looked_at)
+    return found
+
+
 async def wake_decided(changed: list[EnvelopeReading], waiting: list[FlowRun]) -> list[Found]:
     """Wake the runs whose envelope has come to an end that they missed."""
     by_envelope = {

@@ -1,17 +1,21 @@
 """The net below the bridges: replies nobody read, deadlines no run stands for, months that moved (decision 5, B7)."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from prefect.client.schemas.objects import FlowRun
 from prefect.variables import Variable
 
-from tasks.bridges import DATES, DEADLINE, OPEN, Bridge, book_deadline, deadline_runs, stands_for
+from tasks.bridges import DATES, DEADLINE, OPEN, Bridge, book_deadline, stands_for
 from tasks.ending import read_term
 from tasks.journal import Journal
+from tasks.letters import Letter
+from tasks.mail import send_letter
 from tasks.net import Found
 from tasks.office import office
+from tasks.people import colleague
 from tasks.runs import Woken, runs_tagged, tag_value, wake
+from tasks.schedule import NET
 from vendors.errors import NotFound
 from vendors.graph import Message
 
@@ -20,6 +24,7 @@ BRIDGES_READ = "countersign_bridges_read_on"
 FIRST_MAILS = timedelta(days=10)
 INBOX = "inbox"
 CONFIRMER = "confirmer:"
+MOST_APART = timedelta(days=1)
 
 
 async def wake_answered() -> list[Found]:
@@ -60,22 +65,60 @@ async def mailbox_changes() -> tuple[list[Message], str]:
 
 
 async def guard_deadlines() -> list[Found]:
-    """Every open bridge has a run that stands for its deadline; a missing or failed one is booked anew (B7, I5)."""
-    found, standing = [], set()
+    """Every open bridge has a run that stands for its deadline (B7, I5).
+
+    A missing or failed one is booked anew, ever more slowly where it fails again and again; one that was refused
+    is a person's.
+    """
+    found: list[Found] = []
+    runs_of: dict[str | None, list[FlowRun]] = {}
     async for deadline in runs_tagged([DEADLINE]):
-        if stands_for(deadline):
-            standing.add(tag_value(deadline, "deadline-of"))
+        runs_of.setdefault(tag_value(deadline, "deadline-of"), []).append(deadline)
     for run in [run async for run in runs_tagged([OPEN])]:
-        if tag_value(run, "bridge-of") in standing:
+        runs = runs_of.get(tag_value(run, "bridge-of"), [])
+        if any(stands_for(one) for one in runs) or failed_lately(runs):
             continue
         bought = await bridge_of(run.id)
         if bought is None:
             continue
-        runs = await deadline_runs(bought.ids.reference)
+        refused = next((one for one in runs if one.state_name == "Refused"), None)
+        if refused is not None:
+            await tell_refused(bought, refused)
+            found.append(Found(what="deadline refused", who=run.name, done="a person was told"))
+            continue
         await book_deadline(bought.ids, bought.dates.cut_off, len(runs) + 1)
         late = office().clock.now() > bought.dates.cut_off
         found.append(Found(what="deadline without a run", who=run.name, done="done now" if late else "booked anew"))
     return found
+
+
+def failed_lately(runs: list[FlowRun]) -> bool:
+    """Whether a deadline that failed before failed again so lately that another try can wait: 30 min, then doubled."""
+    failures = sorted(run.state.timestamp for run in runs if run.state is not None and run.state.is_failed())
+    if len(failures) < 2:
+        return False
+    wait: timedelta = min(NET * 2 ** (len(failures) - 1), MOST_APART)
+    return datetime.now(UTC) - failures[-1] < wait
+
+
+async def tell_refused(bought: Bridge, refused: FlowRun) -> None:
+    """A deadline that refuses its own bridge will not cancel it: whoever is responsible does, by hand (I4, I5)."""
+    settings, ids = office().settings, bought.ids
+    requester, senior = await colleague(ids.requester), await colleague(ids.senior)
+    await send_letter(
+        ids.reference,
+        Letter(
+            kind="deadline-refused",
+            to=(requester, senior, settings.contracts),
+            subject=f"{bought.what}: the deadline can't do its work",
+            todo="Look at DocuSign; if the customer has not signed by the cut-off, book the bridge's end in the Pax8 "
+            f"portal and tell the customer. By {settings.calendar.in_words(bought.dates.cut_off)}.",
+            facts=(("What happened", (refused.state.message or "") if refused.state is not None else ""),),
+            otherwise=f"Otherwise the bridge renews after {bought.dates.term_end} for another month.",
+            link=f"{settings.prefect_url}/runs/flow-run/{refused.id}",
+            link_text="Open the deadline's run",
+        ),
+    )
 
 
 async def bridge_of(run_id: UUID) -> Bridge | None:

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from rules.calendar import day_in_words
 from tests.procedures.attacks import memory
 from tests.procedures.bridges import answer_terms, give_prices, offered, reference, the_bridge
 from tests.procedures.harness import Bench, plain
@@ -80,7 +81,7 @@ async def test_the_offered_sentence_counts_by_itself(bench: Bench) -> None:
     assert "On the word of: ada@contoso.example" in notes(bench, TICKET)["confirmed 1"]
     dates = (await the_bridge(bench, run)).dates
     [told] = mails(bench, ADA, "your licences are ordered")
-    assert str(dates.term_end) in told.text
+    assert day_in_words(dates.term_end) in told.text
     await bench.reconcile()
     await bench.answer(run, action="look again", decided_by=TOM)
     assert ordered(bench) == [VISIO]

@@ -11,8 +11,18 @@ from prefect.states import Crashed, Pending, Running
 
 from tasks import lost
 from tests.procedures.harness import Bench
-from tests.procedures.people import assert_done, launch, launch_to_signature, mails, ordered, settings, writes
+from tests.procedures.people import (
+    assert_done,
+    launch,
+    launch_to_signature,
+    mails,
+    ordered,
+    release,
+    settings,
+    writes,
+)
 from tests.procedures.requests import ROBERTA, SAM, TOM, contoso, fabrikam
+from vendors.retry import RetryPolicy
 
 
 def docusign_calls(bench: Bench, since: int) -> list[str]:
@@ -147,3 +157,26 @@ async def test_the_overview_shows_every_open_procedure_soonest_first(bench: Benc
     assert [row["awaited"] for row in rows] == ["contracts", "signer"]
     assert str(releasing) in rows[0]["procedure"] and str(signing) in rows[1]["procedure"]
     assert all(row["looked at again"] and row["reference"].startswith("CS-") for row in rows)
+
+
+async def test_a_vendor_that_is_down_keeps_nothing_else_back_and_is_told(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DocuSign's list fails for hours: runs whose moment has come go on all the same, and senior staff hear of it."""
+    monkeypatch.setattr("vendors.http.RetryPolicy", lambda: RetryPolicy(tries=1))
+    fault = {"vendor": "docusign", "method": "GET", "path": "/envelopes$", "kind": "500-before", "times": 999}
+    async with settings(objection_minutes=10):
+        run = await launch(bench, contoso())
+        await release(bench, run)
+        bench.sandbox.post("faults", fault)
+        assert await bench.waits_for(run) == "objection-release-1"
+        for _ in range(3):
+            bench.sandbox.advance(hours=1)
+            state = await bench.play(await bench.start("reconcile"))
+            assert state.is_failed() and "signatures and orphans" in (state.message or "")
+            await bench.play_all()
+    assert await bench.waits_for(run) == "signature"
+    [told] = mails(bench, SAM, "The net can't look: signatures and orphans")
+    assert "is noticed by nobody" in told.text
+    bench.sandbox.http.delete("faults").raise_for_status()
+    await bench.reconcile()

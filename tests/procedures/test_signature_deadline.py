@@ -13,6 +13,7 @@ from prefect.client.orchestration import get_client
 from prefect.states import Crashed, Failed, Pending
 
 import vendors.http
+from rules.calendar import day_in_words
 from tasks.bridges import Bridge
 from tests.procedures.bridges import (
     MINUTE,
@@ -179,6 +180,29 @@ async def test_a_deadline_without_a_run_is_booked_anew(bench: Bench) -> None:
     assert len(booked(bench)) == 1
     assert_told_once(bench)
     assert await bench.waits_for(run) == "late-signature"
+
+
+async def test_a_deadline_that_refuses_its_own_bridge_is_a_persons_and_one_that_fails_again_waits(bench: Bench) -> None:
+    """It won't cancel, so requester, senior and contracts are told once; a second failure is not tried at once (I5)."""
+    run = await bought(bench)
+    found = await the_bridge(bench, run)
+    bench.sandbox.change("autotask.tickets", found.ids.reminder_id, externalID="taken by hand")
+    await pass_to(bench, found.dates.cut_off + 2 * MINUTE)
+    await bench.reconcile()
+    await bench.reconcile()
+    [refused] = await deadline_runs(bench, run)
+    assert (await bench.state(refused)).name == "Refused"
+    [told] = mails(bench, TOM, "the deadline can't do its work")
+    assert "reminder" in told.text and "renews after" in told.text
+    async with get_client() as client:
+        failed: Any = Failed(message="by a test")
+        await client.set_flow_run_state(refused, failed, force=True)
+    await bench.reconcile()
+    second = next(one for one in await deadline_runs(bench, run) if one != refused)
+    async with get_client() as client:
+        await client.set_flow_run_state(second, failed, force=True)
+    await bench.reconcile()
+    assert len(await deadline_runs(bench, run)) == 2
 
 
 async def test_renewed_unsigned_a_person_has_seven_days(bench: Bench) -> None:
@@ -516,7 +540,7 @@ async def test_an_end_that_moved_gives_another_cut_off(bench: Bench) -> None:
     bench.sandbox.post(f"envelopes/{await bench.envelope(run)}/decline", {})
     assert_ended_as(await bench.answer(run, action="look again", decided_by=WEBHOOK), "Declined")
     [mail] = mails(bench, to=ADA, subject="cancelled, it ends on")
-    assert str(day) in mail.subject, mail.subject
+    assert day_in_words(day) in mail.subject, mail.subject
     [one] = booked(bench)
     assert datetime.fromisoformat(one["end"]) == earlier
     assert {(await bench.run(one)).state_name for one in await deadline_runs(bench, run)} == {"Taken off"}
@@ -545,7 +569,7 @@ async def test_an_end_at_another_hour_is_booked_for_exactly_that(bench: Bench) -
     assert found.dates.commitment_end == end
     [one] = booked(bench)
     assert datetime.fromisoformat(one["end"]) == end
-    assert str(found.dates.term_end) in mails(bench, to=ADA, subject="cancelled, it ends on")[0].subject
+    assert day_in_words(found.dates.term_end) in mails(bench, to=ADA, subject="cancelled, it ends on")[0].subject
 
 
 # The guard
