@@ -9,7 +9,7 @@ ARGS ?=
 export COUNTERSIGN_WORKER_TYPE ?= warm
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo stop check setup deploy worker receiver test quick soak lint format lock system-packages clean
+.PHONY: help run demo stop check setup deploy worker receiver test quick soak bench lint format lock system-packages clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -50,6 +50,9 @@ soak: $(READY) system-packages ## the long forms: every call killed, 1,000 insta
 	COUNTERSIGN_SOAK=1 $(RUN)/python -m pytest --timeout 7200 tests/rules tests/procedures/test_survival.py \
 	    tests/procedures/test_instant_signature.py tests/procedures/test_bridge_survival.py \
 	    tests/procedures/test_bridge_machine.py $(ARGS)
+
+bench: $(READY) system-packages ## how long a run takes from what wakes it to what it does, by worker type; some minutes
+	@$(RUN)/python -m deployments.bench $(ARGS)
 
 lint: $(READY) ## ruff, its formatter, mypy, and the direction of imports
 	$(RUN)/ruff check .

@@ -10,7 +10,7 @@ from types import FrameType
 
 from deployments.children import ChildFailed
 from deployments.demo import leave_waiting, one_order
-from deployments.environment import client_environment, database_url_from_shell
+from deployments.environment import UnknownWorkerType, client_environment, database_url_from_shell
 from deployments.player import Player, WentWrong
 from deployments.postgres import NoPostgres
 from deployments.running import AlreadyRuns, find_running, refuse_second, stop_running
@@ -44,7 +44,7 @@ def run() -> int:
                 stack.raise_if_ended()
     except KeyboardInterrupt:
         print("\nEnded.")
-    except (AlreadyRuns, ChildFailed, NoPostgres) as error:
+    except (AlreadyRuns, ChildFailed, NoPostgres, UnknownWorkerType) as error:
         print(error, file=sys.stderr)
         return 1
     return 0

@@ -12,7 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from deployments.children import ChildFailed
-from deployments.environment import database_url_from_shell
+from deployments.environment import UnknownWorkerType, database_url_from_shell
 from deployments.five_bridges import ROBERTA, TOM, five_bridges
 from deployments.player import Player, Say, WentWrong
 from deployments.postgres import NoPostgres
@@ -158,7 +158,7 @@ def main() -> int:
             print("\nThree more, as far as they go without a person:")
             leave_waiting(player, print)
             stack.raise_if_ended()
-    except (WentWrong, AlreadyRuns, ChildFailed, NoPostgres) as error:
+    except (WentWrong, AlreadyRuns, ChildFailed, NoPostgres, UnknownWorkerType) as error:
         print(f"\nIt went wrong: {error}", file=sys.stderr)
         return 1
     print("\nAll went right.")

@@ -7,6 +7,7 @@ is lost here is found by reconcile within 15 minutes.
 import argparse
 import asyncio
 import logging
+import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -14,6 +15,7 @@ from contextlib import asynccontextmanager
 from uuid import UUID
 
 import uvicorn
+from prefect.context import AsyncClientContext
 from pydantic import SecretStr
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -239,15 +241,25 @@ def main() -> None:
     chosen = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    uvicorn.run(
+    if not asyncio.run(_serve(chosen.host, chosen.port)):
+        sys.exit("The receiver could not start; why, stands above.")
+
+
+async def _serve(host: str, port: int) -> bool:
+    """Serve until asked to end; False when it could not start. All calls share one client of Prefect's."""
+    config = uvicorn.Config(
         create_app(secrets_of_block),
-        host=chosen.host,
-        port=chosen.port,
+        host=host,
+        port=port,
         log_level="info",
         access_log=False,
         limit_concurrency=MAX_CONNECTIONS,
         server_header=False,
     )
+    server = uvicorn.Server(config)
+    async with AsyncClientContext.get_or_create():
+        await server.serve()
+    return server.started
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from prefect.workers.base import BaseWorker
 
 from deployments import sandbox_blocks
 from deployments.blocks import BLOCKS, CREDENTIALS, BadSetup, given_by, register_all, save, saved, title
-from deployments.environment import CODE_VARIABLE, WORK_POOL, worker_type_from_shell
+from deployments.environment import CODE_VARIABLE, WORK_POOL, UnknownWorkerType, worker_type_from_shell
 from deployments.health import until_answers
 from tasks.settings import CountersignSettings
 
@@ -137,7 +137,7 @@ def main() -> None:
         until_answers(f"{PREFECT_API_URL.value()}/health")
     try:
         asyncio.run(set_up(chosen.sandbox, chosen.webhook))
-    except (BadSetup, httpx.HTTPError) as error:
+    except (BadSetup, UnknownWorkerType, httpx.HTTPError) as error:
         sys.exit(f"Set-up failed: {error}")
 
 

@@ -67,7 +67,7 @@ _DICE = random.SystemRandom()
 
 
 @functools.cache
-def _trusted() -> ssl.SSLContext:
+def trusted() -> ssl.SSLContext:
     """The certificate authorities, read once a process: reading them takes 67 ms of a blocked event loop."""
     return httpx.create_ssl_context()
 
@@ -107,7 +107,7 @@ class VendorHttp:
                 timeout=timeout,
                 # Shorter than any server's: a write must not meet a connection that is just being closed.
                 limits=httpx.Limits(max_connections=max_concurrency, keepalive_expiry=3.0),
-                verify=_trusted(),
+                verify=trusted(),
                 transport=transport,
             )
         except UnicodeError:

@@ -2,19 +2,29 @@
 
 The executor is what Prefect's own process worker runs each flow run through: it sees a run that is set to Cancelling
 and ends its process, and reports a process that ended badly as Crashed, with the hooks of both.
+
+What is left out, since it keeps a run waiting: the state Submitting between Pending and Running; and in the run's
+process the watch for somebody else's suspending it, a thread with a websocket of its own. Our steps ask whether the
+run is still Running before they act (the fence), and that is what such a watch is for.
 """
 
+import functools
+import ssl
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Protocol
+from contextlib import nullcontext
+from types import SimpleNamespace
+from typing import Protocol
 from uuid import UUID
 
 import anyio
-from anyio.abc import TaskStatus
+from anyio.abc import TaskGroup, TaskStatus
 from prefect.client.schemas.objects import FlowRun
 from prefect.flows import load_flow_from_flow_run
+from prefect.logging import get_logger
 from prefect.runner._flow_run_executor import FlowRunExecutorContext
 from prefect.runner._process_manager import ProcessHandle, create_isolated_termination_scope
-from prefect.workers.base import BaseWorker
+
+CANCEL_AGAIN_SECONDS = (0, 1, 5, 15, 60)
 
 
 class RunProcess(Protocol):
@@ -37,6 +47,8 @@ class Executor:
 
     async def __aenter__(self) -> "Executor":
         await self._context.__aenter__()
+        manager = self._context._cancellation_manager
+        vars(manager)["cancel_by_id"] = insistent(manager.cancel_by_id)
         return self
 
     async def __aexit__(self, *error: object) -> None:
@@ -75,6 +87,21 @@ class Executor:
                 group.start_soon(manager.kill, run_id, patience)
 
 
+def insistent(cancel: Callable[[UUID], Awaitable[None]]) -> Callable[[UUID], Awaitable[None]]:
+    """Cancel again where it failed: one failure would otherwise end the executor, which all runs share."""
+
+    async def cancel_in_the_end(run_id: UUID) -> None:
+        for pause in CANCEL_AGAIN_SECONDS:
+            await anyio.sleep(pause)
+            try:
+                return await cancel(run_id)
+            except Exception:
+                get_logger("worker.executor").exception("Flow run %s could not be cancelled", run_id)
+        return None
+
+    return cancel_in_the_end
+
+
 class Starter:
     """Prefect's `ProcessStarter`: starts a process with the environment that the process worker's runs have."""
 
@@ -104,6 +131,50 @@ class Starter:
         await process.wait()
 
 
-def being_submitted(worker: BaseWorker[Any, Any, Any]) -> set[UUID]:
-    """The runs that a worker has taken and not yet given to a process."""
-    return worker._submitting_flow_run_ids
+class Prompt:
+    """Beside Prefect's base worker: nothing between a run's Pending and its process that could come after it."""
+
+    _limiter: anyio.CapacityLimiter | None
+    _runs_task_group: TaskGroup | None
+    _submitting_flow_run_ids: set[UUID]
+
+    async def _give_worker_labels_to_flow_run(self, flow_run_id: UUID) -> None:
+        if self._runs_task_group is not None:
+            later = super()._give_worker_labels_to_flow_run  # type: ignore[misc]
+            self._runs_task_group.start_soon(later, flow_run_id)
+
+    async def _propose_submitting_state(self, _flow_run: FlowRun) -> None:
+        return
+
+    def _release_limit_slot(self, flow_run_id: UUID) -> None:
+        super()._release_limit_slot(flow_run_id)  # type: ignore[misc]
+        if self._limiter is not None and self._runs_task_group is not None:
+            self._runs_task_group.start_soon(self.look_again)
+
+    async def look_again(self) -> None:
+        """A place is free: whoever found none before may take it."""
+        raise NotImplementedError
+
+    def _taken(self) -> set[UUID]:
+        """The runs that it has taken and not yet given to a process."""
+        return self._submitting_flow_run_ids
+
+
+def begin_runs_unwatched() -> None:
+    """In a process that runs flows: don't wait for, nor keep, the watch for a suspension from outside."""
+    from prefect import flow_engine
+
+    vars(flow_engine)["observe_flow_run_suspension"] = lambda *_: nullcontext()
+
+
+def share_certificates() -> None:
+    """In a process that runs flows: read the root certificates once for all of Prefect's clients, not for each.
+
+    They all talk to the same server with the same settings.
+    """
+    from prefect.client import orchestration
+
+    own = vars(ssl).copy()
+    own["create_default_context"] = functools.cache(ssl.create_default_context)
+    vars(orchestration)["ssl"] = SimpleNamespace(**own)
+    orchestration.get_client(sync_client=True)  # made, and never opened: it reads them

@@ -1,7 +1,7 @@
 """What wakes the worker between two polls: Prefect's events say when a run of its pool is to start or to go on."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from uuid import UUID
 
 from prefect.events.clients import get_events_subscriber
@@ -11,7 +11,7 @@ from prefect.logging import get_logger
 
 RECONNECT_SECONDS = 5.0
 # The event of a new state leaves the server a moment before the state is committed.
-LOOK_AGAIN_SECONDS = (0.0, 0.03, 0.1, 0.3)
+LOOK_AGAIN_SECONDS = (0.015, 0.03, 0.1, 0.3)
 
 Look = Callable[[], Awaitable[set[UUID]]]
 
@@ -21,21 +21,23 @@ async def keep_awake(pool_id: UUID, look: Look) -> None:
 
     A hint only: without the event stream, and for runs that are due later, the worker's poll finds them.
     """
-    logger = get_logger("worker.wakes")
-    told = False
+    heard = True
     while True:
         try:
-            await _listen(pool_id, look)
+            async for _ in _listen(pool_id, look):
+                heard = True
         except Exception as error:
-            if not told:
-                logger.warning("No event stream (%s): runs start by the poll alone, until there is one", error)
-            told = True
-        else:
-            told = False
+            if heard:
+                why = f"{type(error).__name__}: {error}"
+                get_logger("worker.wakes").warning(
+                    "No event stream (%s): until it is back, runs wait for the poll", why
+                )
+            heard = False
         await asyncio.sleep(RECONNECT_SECONDS)
 
 
-async def _listen(pool_id: UUID, look: Look) -> None:
+async def _listen(pool_id: UUID, look: Look) -> AsyncIterator[None]:
+    """Look at each event. Yields when it begins to hear."""
     scheduled = EventFilter(
         event=EventNameFilter(prefix=["prefect.flow-run."]),
         resource=EventResourceFilter(labels=ResourceSpecification({"prefect.state-type": "SCHEDULED"})),
@@ -60,6 +62,7 @@ async def _listen(pool_id: UUID, look: Look) -> None:
     looking = asyncio.create_task(look_for_them())
     try:
         async with get_events_subscriber(filter=scheduled) as events:
+            yield
             wake.set()
             async for event in events:
                 wanted.add(UUID(event.resource.id.removeprefix("prefect.flow-run.")))

@@ -6,20 +6,25 @@ is started.
 
 import asyncio
 import os
-from contextlib import AsyncExitStack
+from collections.abc import Mapping
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
 import anyio
 from anyio.abc import TaskStatus
+from httpx import HTTPError
+from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.responses import DeploymentResponse
 from prefect.settings import get_current_settings
 from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker, BaseWorkerResult
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
 from deployments.worker.nursery import Nursery, Process
-from deployments.worker.prefect_inside import Executor, being_submitted
+from deployments.worker.prefect_inside import Executor, Prompt
+from deployments.worker.shortcuts import RememberedFlows, as_module, wants_csrf
 from deployments.worker.wakes import keep_awake
 
 WARM = "warm"
@@ -34,6 +39,22 @@ class WarmConfiguration(BaseJobConfiguration):
     """What a deployment may set. `command` is for the process type: a warm run is no command."""
 
     working_dir: Path | None = Field(default=None, description=WORKING_DIRECTORY)
+    _deployment: DeploymentResponse | None = PrivateAttr(default=None)
+
+    @classmethod
+    async def resolve_for_flow_run(cls, flow_run: FlowRun, *, client: PrefectClient, **known: Any) -> Self:
+        """As Prefect does it, with fewer questions to the server; what the deployment says is read for each run."""
+        deployment: DeploymentResponse | None = known.pop("deployment", None)
+        if deployment is None and flow_run.deployment_id is not None:
+            deployment = await client.read_deployment(flow_run.deployment_id)
+        remembering: Any = RememberedFlows(client)
+        made = await super().resolve_for_flow_run(flow_run, client=remembering, deployment=deployment, **known)
+        made._deployment = deployment
+        return made
+
+    def module(self, code: Path) -> str | None:
+        """The flow as the zygote has imported it, where the deployment does nothing but run it from `code`."""
+        return as_module(self._deployment, code) if self._deployment is not None else None
 
 
 class WarmVariables(BaseVariables):
@@ -46,7 +67,7 @@ class WarmResult(BaseWorkerResult):
     """How a run's process ended."""
 
 
-class WarmWorker(BaseWorker[WarmConfiguration, WarmVariables, WarmResult]):
+class WarmWorker(Prompt, BaseWorker[WarmConfiguration, WarmVariables, WarmResult]):
     """Runs each flow run in a forked process of its own, and is woken by Prefect's events between two polls."""
 
     type = WARM
@@ -61,33 +82,46 @@ class WarmWorker(BaseWorker[WarmConfiguration, WarmVariables, WarmResult]):
         self._drain_seconds = float(os.environ.get(DRAIN_VARIABLE, DRAIN_SECONDS))
         self._looking = asyncio.Lock()
         self._running: set[UUID] = set()
+        self._closing = False
         self._ours = AsyncExitStack()
         self._waker: asyncio.Task[None] | None = None
         self._executor = Executor()
-        self._nursery = Nursery(self._code, self._environment())
 
     @staticmethod
-    def _environment() -> dict[str, str]:
-        return {**os.environ, **get_current_settings().to_environment_variables(exclude_unset=True)}
+    async def _environment() -> dict[str, str]:
+        """What every run's process inherits: this one's, and settings that spare it two questions to the server.
+
+        The worker's own client asks whether the versions fit, and here once whether CSRF tokens are wanted.
+        """
+        own = {**os.environ, **get_current_settings().to_environment_variables(exclude_unset=True)}
+        async with get_client() as client:
+            csrf = {} if await wants_csrf(client) else {"PREFECT_CLIENT_CSRF_SUPPORT_ENABLED": "false"}
+        return {"PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED": "false", **csrf, **own}
 
     async def setup(self) -> None:
         """Be ready to run: the flows begin to load at once."""
-        await self._ours.enter_async_context(self._nursery)
+        self._nursery = await self._ours.enter_async_context(Nursery(self._code, await self._environment()))
         await self._ours.enter_async_context(self._executor)
         await super().setup()
 
     async def teardown(self, *exc_info: Any) -> None:
         """Take no more runs, let those under way finish for a while, then end the rest, as the process worker does."""
-        self.is_setup = False
+        self._closing = True
+        async with self._looking:
+            self._logger.info("No more runs are taken; %d under way", len(self._running | self._taken()))
         if self._waker is not None:
             self._waker.cancel()
             await asyncio.wait([self._waker])
-        with anyio.move_on_after(self._drain_seconds):
-            while self._running or being_submitted(self):  # noqa: ASYNC110 - the second is Prefect's own plain set
-                await anyio.sleep(0.05)
+        await self._until_idle(self._drain_seconds)
         await self._executor.end_all(END_SECONDS)
+        await self._until_idle(END_SECONDS)  # they are being reported
         await super().teardown(*exc_info)
         await self._ours.aclose()
+
+    async def _until_idle(self, seconds: float) -> None:
+        with anyio.move_on_after(seconds):
+            while self._running or self._taken():  # noqa: ASYNC110 - the second is Prefect's own plain set
+                await anyio.sleep(0.05)
 
     async def sync_with_backend(self) -> None:
         """As Prefect does it; once the pool is known, its events are listened to."""
@@ -96,22 +130,31 @@ class WarmWorker(BaseWorker[WarmConfiguration, WarmVariables, WarmResult]):
             self._waker = asyncio.create_task(keep_awake(self.work_pool.id, self._look))
 
     async def get_and_submit_flow_runs(self) -> list[FlowRun]:
-        """One look for runs that are due, never two at once."""
+        """One look for runs that are due, never two at once, and none once it closes."""
         async with self._looking:
-            return await super().get_and_submit_flow_runs()
+            return [] if self._closing else await super().get_and_submit_flow_runs()
+
+    async def look_again(self) -> None:
+        """Take runs that the limit kept out, now that one has ended; the poll is the net."""
+        with suppress(HTTPError):
+            await self.get_and_submit_flow_runs()
 
     async def _look(self) -> set[UUID]:
         taken = await self.get_and_submit_flow_runs()
-        return {run.id for run in taken} | self._running | being_submitted(self)
+        return {run.id for run in taken} | self._running | self._taken()
 
     async def run(
         self, flow_run: FlowRun, configuration: WarmConfiguration, task_status: TaskStatus[int] | None = None
     ) -> WarmResult:
         """Run it in a process of its own. Raises RuntimeError when it could not be started, or its end not be seen."""
         directory = str(configuration.working_dir) if configuration.working_dir else None
+        environment = dict(configuration.env)
+        module = configuration.module(self._code)
+        if module is not None and directory is None:
+            environment["PREFECT__FLOW_ENTRYPOINT"] = module
 
-        async def start(control: Any) -> Process:
-            return await self._nursery.start({**configuration.env, **control}, directory)
+        async def start(control: Mapping[str, str | None]) -> Process:
+            return await self._nursery.start({**environment, **control}, directory)
 
         self._running.add(flow_run.id)
         try:

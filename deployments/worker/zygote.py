@@ -23,21 +23,26 @@ from pathlib import Path
 from typing import NoReturn
 
 from deployments.worker.messages import LARGEST, Ended, Message, Order, Ready, Stale, Started, packed, unpacked
+from deployments.worker.prefect_inside import begin_runs_unwatched, share_certificates
+from vendors.http import trusted
 
 PACKAGES = ("deployments", "flows", "tasks", "vendors", "rules")
-# What Prefect imports only once a run is under way.
-PREFECT_LATER = (
-    "prefect.engine",
-    "prefect.flow_engine",
-    "prefect.task_engine",
+# What is imported only once a run is under way.
+LATER = (
+    "anyio._backends._asyncio",
+    "encodings.idna",
+    "holidays.countries",
     "prefect.deployments.steps.core",
     "prefect.deployments.steps.pull",
-    "prefect.events.worker",
+    "prefect.engine",
     "prefect.events.clients",
-    "prefect.logging.handlers",
+    "prefect.events.worker",
     "prefect.filesystems",
-    "prefect.runner",
+    "prefect.flow_engine",
+    "prefect.logging.handlers",
+    "prefect.task_engine",
     "prefect.telemetry.run_telemetry",
+    "prefect.utilities.visualization",
 )
 
 
@@ -53,6 +58,9 @@ def main() -> None:
     sys.path.insert(0, str(code))
     before = fingerprint(code)
     failed = preload(code)
+    begin_runs_unwatched()
+    share_certificates()
+    trusted()
     if threading.active_count() > 1:
         raise NotForkable(", ".join(thread.name for thread in threading.enumerate()))
     gc.collect()
@@ -97,7 +105,7 @@ def preload(code: Path) -> dict[str, str]:
     """Import what a run needs; what can't be imported fails its own run later, and is told meanwhile."""
     flows = [f"flows.{module.name}" for module in pkgutil.iter_modules([str(code / "flows")])]
     failed = {}
-    for name in ("prefect", *PREFECT_LATER, *flows):
+    for name in ("prefect", *LATER, *flows):
         try:
             importlib.import_module(name)
         except Exception:

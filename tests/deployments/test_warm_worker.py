@@ -56,7 +56,7 @@ def test_sigterm_lets_runs_finish_and_takes_no_more(at_home: House, diary: Path)
         has_begun(diary)
         stopping = threading.Thread(target=worker.stop, args=(15,))
         stopping.start()
-        until(lambda: "SIGTERM" in worker.log.read_text(), "the worker heard it")
+        until(lambda: "No more runs are taken" in worker.log.read_text(), "the worker heard it")
         later = at_home.start("plain")
         stopping.join()
         assert at_home.ended(run)["state"]["type"] == "COMPLETED"

@@ -6,18 +6,28 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
 
+import httpx
 import pytest
 from prefect import engine, flow_engine
+from prefect.client import orchestration
 from prefect.client.schemas.objects import WorkPool
+from prefect.client.schemas.responses import DeploymentResponse
 from prefect.context import refresh_global_settings_context
+from prefect.exceptions import PrefectHTTPStatusError
 from prefect.logging.configuration import setup_logging
+from prefect.runner._cancellation_manager import CancellationManager
 from prefect.runner._control_channel import ControlChannel
 from prefect.runner._flow_run_executor import FlowRunExecutionResult, FlowRunExecutorContext
 from prefect.runner._process_manager import ProcessHandle, ProcessManager, create_isolated_termination_scope
 from prefect.workers.base import BaseWorker
 
+from deployments.environment import TYPE_VARIABLE, UnknownWorkerType, worker_type_from_shell
+from deployments.worker import prefect_inside
 from deployments.worker.messages import LARGEST, Order, TooLarge, packed, pair, unpacked
+from deployments.worker.shortcuts import as_module, wants_csrf
 from deployments.worker.warm import WarmWorker
 from deployments.worker.zygote import fingerprint, preload
 
@@ -124,3 +134,104 @@ def test_an_order_arrives_whole_and_a_larger_one_is_refused() -> None:
         assert its.type == socket.SOCK_SEQPACKET
     with pytest.raises(TooLarge):
         packed(Order(3, {"NAME": "x" * LARGEST}))
+
+
+GO_THERE = "prefect.deployments.steps.set_working_directory"
+
+
+@pytest.mark.parametrize(
+    ("entrypoint", "steps", "module"),
+    [
+        ("flows/a.py:b", [{GO_THERE: {"directory": "{{ $COUNTERSIGN_HOME }}"}}], "flows.a.b"),
+        ("flows/a.py:b", [{GO_THERE: {"directory": "/code"}}], "flows.a.b"),
+        ("flows/a.py:b", [{GO_THERE: {"directory": "/elsewhere"}}], None),
+        ("flows/a.py:b", [{GO_THERE: {"directory": "/code"}}, {"prefect.deployments.steps.git_clone": {}}], None),
+        ("flows/a.py:b", [{"prefect.deployments.steps.git_clone": {}}], None),
+        ("flows/a.py:b", [], None),
+        ("flows.a.b", [{GO_THERE: {"directory": "/code"}}], None),
+        ("/elsewhere/flows/a.py:b", [{GO_THERE: {"directory": "/code"}}], None),
+        (None, None, None),
+    ],
+)
+def test_only_a_deployment_that_runs_the_loaded_code_takes_the_short_way(
+    entrypoint: str | None, steps: list[dict[str, object]] | None, module: str | None
+) -> None:
+    """Any other one is loaded by Prefect, with all its pull steps."""
+    deployment = DeploymentResponse.model_construct(entrypoint=entrypoint, pull_steps=steps)
+    assert as_module(deployment, Path("/code")) == module
+
+
+@pytest.mark.parametrize(("status", "wants"), [(422, False), (200, True), (403, True), (500, True), (None, True)])
+async def test_csrf_tokens_are_left_out_only_where_the_server_says_that_it_asks_for_none(
+    status: int | None, wants: bool
+) -> None:
+    class Answering:
+        async def request(self, method: str, path: str, **_: object) -> httpx.Response:
+            asked = httpx.Request(method, f"http://server{path}")
+            if status is None:
+                raise httpx.ConnectError("nobody there", request=asked)
+            answer = httpx.Response(status, request=asked)
+            if answer.is_error:
+                raise PrefectHTTPStatusError("refused", request=asked, response=answer)
+            return answer
+
+    client: Any = Answering()
+    assert await wants_csrf(client) is wants
+
+
+def test_prefects_names_that_a_forked_process_replaces_are_there() -> None:
+    """They are set by name: one that Prefect has renamed would be set for nobody."""
+    assert "observe_flow_run_suspension(" in inspect.getsource(flow_engine.BaseFlowRunEngine)
+    assert "ssl.create_default_context(cafile=cert_file)" in inspect.getsource(orchestration)
+    for name in ("_give_worker_labels_to_flow_run", "_propose_submitting_state", "_release_limit_slot"):
+        assert name in inspect.getsource(BaseWorker._submit_run_and_capture_errors), name
+
+
+def test_a_run_that_is_neither_watched_nor_reads_certificates_twice_still_runs() -> None:
+    code = (
+        "from deployments.worker.prefect_inside import begin_runs_unwatched, share_certificates\n"
+        "from prefect import flow_engine\n"
+        "from prefect.client import orchestration\n"
+        "begin_runs_unwatched(); share_certificates()\n"
+        "with flow_engine.observe_flow_run_suspension('any', 'any'): pass\n"
+        "orchestration.get_client(sync_client=True); orchestration.get_client()\n"
+        "print(orchestration.ssl.create_default_context.cache_info().misses)\n"
+    )
+    environment = {**os.environ, "PREFECT_API_URL": "http://127.0.0.1:1/api"}
+    said = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+    )
+    assert said.stdout.strip().endswith("1"), said.stdout + said.stderr
+
+
+@pytest.mark.parametrize(("chosen", "used"), [(None, "warm"), ("", "warm"), ("process", "process")])
+def test_the_worker_type_is_one_setting(chosen: str | None, used: str) -> None:
+    assert worker_type_from_shell({} if chosen is None else {TYPE_VARIABLE: chosen}) == used
+
+
+def test_an_unknown_worker_type_is_refused_by_name() -> None:
+    with pytest.raises(UnknownWorkerType, match="COUNTERSIGN_WORKER_TYPE=docker"):
+        worker_type_from_shell({TYPE_VARIABLE: "docker"})
+
+
+async def test_a_cancellation_that_fails_is_tried_again_and_ends_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Prefect's executor has one task group for all cancellations: what escapes there ends the worker."""
+    monkeypatch.setattr(prefect_inside, "CANCEL_AGAIN_SECONDS", (0, 0, 0))
+    tried: list[UUID] = []
+
+    async def fails_once(run_id: UUID) -> None:
+        tried.append(run_id)
+        if len(tried) == 1:
+            raise httpx.ConnectError("the server is just restarting")
+
+    async def fails(run_id: UUID) -> None:
+        tried.append(run_id)
+        raise httpx.ConnectError("the server is gone")
+
+    run = uuid4()
+    await prefect_inside.insistent(fails_once)(run)
+    assert tried == [run, run]
+    await prefect_inside.insistent(fails)(run)
+    assert len(tried) == 5
+    assert callable(CancellationManager.cancel_by_id)
+    assert "_cancellation_manager.cancel_by_id" in inspect.getsource(FlowRunExecutorContext)

@@ -1,0 +1,55 @@
+"""What the warm worker need not ask the server for each run, nor have each run ask."""
+
+from pathlib import Path
+from typing import Any, ClassVar
+from uuid import UUID
+
+from httpx import HTTPError
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.objects import Flow
+from prefect.client.schemas.responses import DeploymentResponse
+from prefect.exceptions import PrefectHTTPStatusError
+
+WHERE_THE_CODE_IS = "{{ $COUNTERSIGN_HOME }}"
+CSRF_IS_OFF = 422
+
+
+class RememberedFlows:
+    """A Prefect client that asks for each flow once: its name, which is all that is used of it, never changes."""
+
+    _flows: ClassVar[dict[UUID, Flow]] = {}
+
+    def __init__(self, client: PrefectClient) -> None:
+        self._client = client
+
+    async def read_flow(self, flow_id: UUID) -> Flow:
+        """The flow; from the server the first time."""
+        if flow_id not in self._flows:
+            self._flows[flow_id] = await self._client.read_flow(flow_id)
+        return self._flows[flow_id]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+
+def as_module(deployment: DeploymentResponse, code: Path) -> str | None:
+    """`flows/a.py:b` as the import `flows.a.b`; None where the deployment prepares more than to go to `code`."""
+    file, _, name = (deployment.entrypoint or "").partition(":")
+    steps = deployment.pull_steps or []
+    if not name or not file.endswith(".py") or Path(file).is_absolute() or len(steps) != 1:
+        return None
+    where = steps[0].get("prefect.deployments.steps.set_working_directory")
+    if where not in ({"directory": WHERE_THE_CODE_IS}, {"directory": str(code)}):
+        return None
+    return ".".join((*Path(file).with_suffix("").parts, name))
+
+
+async def wants_csrf(client: PrefectClient) -> bool:
+    """Whether the server asks for CSRF tokens; as it comes, it doesn't. One that can't be reached may want them."""
+    try:
+        await client.request("GET", "/csrf-token", params={"client": "warm-worker"})
+    except PrefectHTTPStatusError as refusal:
+        return refusal.response.status_code != CSRF_IS_OFF
+    except HTTPError:
+        return True
+    return True
