@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Awaitable, Callable
 from typing import Any
+from uuid import UUID
 
 from prefect import flow
 from prefect.artifacts import acreate_markdown_artifact
@@ -22,6 +23,7 @@ from tasks.lost import revive_lost_runs
 from tasks.net import Found
 from tasks.office import open_office
 from tasks.overview import write_overview
+from tasks.runs import open_runs
 
 Mend = Callable[[], Awaitable[list[Found]]]
 
@@ -35,24 +37,24 @@ async def reconcile() -> State[Any]:
     What can't be looked at now, a vendor being down, keeps nothing else back: the run fails and names it at its end.
     """
     async with open_office():
-        waiting = await net.waiting_runs()
+        open_now = await open_runs()
         mends: dict[str, Mend] = {
-            "moments reached": lambda: net.wake_due(waiting),
-            "signatures and orphans": lambda: net.mend_agreements(waiting),
+            "moments reached": lambda: net.wake_due(open_now),
+            "signatures and orphans": lambda: net.mend_agreements(open_now),
             "replies in the mailbox": net_bridges.wake_answered,
-            "deadlines": net_bridges.guard_deadlines,
+            "deadlines": lambda: net_bridges.guard_deadlines(open_now),
             "agreed ends": net.guard_agreed_ends,
-            "bridges' months": net_bridges.read_months,
+            "bridges' months": lambda: net_bridges.read_months(open_now),
             "order confirmations": net.file_late_confirmations,
             "lost runs": lost_runs,
         }
         found, torn = await mend_all(mends)
-        open_now = await write_overview()
+        still_open = await write_overview(await net.as_they_are_now(open_now, found))
         await report(found)
         await net_torn.tell_if_it_lasts(torn)
     if torn:
         return Failed(message=f"{len(found)} things set right; not looked at: {net_torn.in_words(torn)}")
-    return Completed(message=f"{len(found)} things set right, {open_now} procedures open.")
+    return Completed(message=f"{len(found)} things set right, {still_open} procedures open.")
 
 
 async def mend_all(mends: dict[str, Mend]) -> tuple[list[Found], dict[str, str]]:
@@ -80,7 +82,8 @@ async def lost_runs() -> list[Found]:
         end_subscription,
     )
     signatures = {flow.name: inspect.signature(flow.fn) for flow in flows}
-    return [Found(what=f"lost in {run.was}", who=run.name, done=run.now) for run in await revive_lost_runs(signatures)]
+    revived = await revive_lost_runs(signatures)
+    return [Found(what=f"lost in {run.was}", who=run.name, done=run.now, run=UUID(run.run_id)) for run in revived]
 
 
 async def report(found: list[Found]) -> None:

@@ -1,6 +1,6 @@
 """Booking the end of a subscription at its term's end, each on an authority of its own, and reading it back (P18)."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from datetime import date, datetime, timedelta
 
 from dateutil.relativedelta import relativedelta
@@ -17,9 +17,12 @@ from tasks.office import office
 from tasks.step import assert_run_is_ours, step
 from tasks.tickets import markers_for
 from vendors.autotask import TicketNote
+from vendors.pax8 import LIST_PAGE, Subscription
 
 BRIDGE_BEGINS_WITHIN = timedelta(days=7)
 """How long after its marker a bridge's subscription may begin: what begins later is another one."""
+FEW = 3
+"""So many subscriptions are read one by one."""
 
 
 class TermReading(Frozen):
@@ -59,8 +62,30 @@ class BridgeIds(Frozen):
 
 async def read_term(subscription_id: str) -> TermReading:
     """Read the subscription fresh; never cached."""
+    return term_of(await office().pax8.subscription(subscription_id))
+
+
+async def read_terms(subscription_ids: Collection[str]) -> dict[str, TermReading]:
+    """Read many, fresh: from Pax8's list, newest first, as long as its pages bring more than single calls would.
+
+    What the list doesn't show, or shows without its term, is read by itself (pax8.md §7). For looking out only: an
+    end is booked on `read_term`.
+    """
+    wanted, read = set(subscription_ids), 0
+    found: dict[str, TermReading] = {}
+    if len(wanted) > FEW:
+        async for one in office().pax8.subscriptions(newest_first=True):
+            read += 1
+            if one.id in wanted and one.commitment_term is not None and one.commitment_term.end is not None:
+                found[one.id] = term_of(one)
+            if len(found) == len(wanted) or read > LIST_PAGE * len(wanted):
+                break
+    return found | {one: await read_term(one) for one in sorted(wanted - set(found))}
+
+
+def term_of(found: Subscription) -> TermReading:
+    """What Pax8 shows of a subscription's running term."""
     calendar = office().settings.calendar
-    found = await office().pax8.subscription(subscription_id)
     end = found.commitment_term.end if found.commitment_term else None
     return TermReading(
         subscription_id=found.id,

@@ -20,7 +20,7 @@ from tasks.journal import Journal
 from tasks.letters import Letter
 from tasks.mail import move_confirmations, send_letter
 from tasks.office import office
-from tasks.runs import PROCEDURE, Woken, runs_tagged, set_tags, tag_value, wake
+from tasks.runs import OPEN_STATES, Woken, runs_of, runs_tagged, set_tags, tag_value, wake
 from tasks.schedule import END_SUBSCRIPTION, TIMED, book_timed
 from tasks.tickets import note_stage
 
@@ -38,6 +38,7 @@ class Found(Frozen):
     what: str
     who: str
     done: str
+    run: UUID | None = None
 
 
 async def envelopes_changed() -> list[EnvelopeReading]:
@@ -54,22 +55,22 @@ async def remember_look(at: datetime) -> None:
     await Variable.aset(READ_TO, at.isoformat(), overwrite=True)
 
 
-async def mend_agreements(waiting: list[FlowRun]) -> list[Found]:
+async def mend_agreements(open_now: list[FlowRun]) -> list[Found]:
     """Agreements that were decided unnoticed, and agreements whose run is gone, by one list of DocuSign's."""
     looked_at = office().clock.now()
     changed = await envelopes_changed()
-    found = await wake_decided(changed, waiting)
+    found = await wake_decided(changed, open_now)
     found += await find_orphans(changed)
     await remember_look(looked_at)
     return found
 
 
-async def wake_decided(changed: list[EnvelopeReading], waiting: list[FlowRun]) -> list[Found]:
+async def wake_decided(changed: list[EnvelopeReading], open_now: list[FlowRun]) -> list[Found]:
     """Wake the runs whose envelope has come to an end that they missed."""
     by_envelope = {
         tag.removeprefix("envelope:"): run
-        for run in waiting
-        if AWAITED in (run.tags or [])
+        for run in open_now
+        if run.state_type is StateType.PAUSED and AWAITED in (run.tags or [])
         for tag in run.tags or []
         if tag.startswith("envelope:")
     }
@@ -78,34 +79,40 @@ async def wake_decided(changed: list[EnvelopeReading], waiting: list[FlowRun]) -
         run = by_envelope.get(reading.envelope_id)
         if run is not None and event_of(reading) is not None:
             woken = await wake(run.id, "DocuSign, found by reconcile", f"{reading.status} {reading.envelope_id}")
-            found.append(Found(what=f"missed: envelope {reading.status}", who=run.name, done=woken.value))
+            found.append(Found(what=f"missed: envelope {reading.status}", who=run.name, done=woken.value, run=run.id))
     return found
 
 
-async def wake_due(waiting: list[FlowRun]) -> list[Found]:
+async def wake_due(open_now: list[FlowRun]) -> list[Found]:
     """Wake the runs whose moment has come: start days, patience, minutes to object."""
     now = office().clock.now()
     found = []
-    for run in waiting:
-        until = tag_value(run, "until")
+    for run in open_now:
+        until = tag_value(run, "until") if run.state_type is StateType.PAUSED else None
         if until is not None and datetime.fromisoformat(until) <= now:
             woken = await wake(run.id, "clock", f"{until} reached")
             if woken is not Woken.NOT_WAITING:
-                found.append(Found(what=f"due: {tag_value(run, 'wait') or 'sleep'}", who=run.name, done=woken.value))
-    return found + await bring_forward(now)
+                what = f"due: {tag_value(run, 'wait') or 'sleep'}"
+                found.append(Found(what=what, who=run.name, done=woken.value, run=run.id))
+    return found + await bring_forward(now, open_now)
 
 
-async def bring_forward(now: datetime) -> list[Found]:
+async def bring_forward(now: datetime, open_now: list[FlowRun]) -> list[Found]:
     """Booked runs that Prefect has scheduled for later than our clock says: it was moved (decision 9)."""
+
+    def comes_late(run: FlowRun) -> bool:
+        until, later = tag_value(run, "until"), run.next_scheduled_start_time
+        if run.state_type is not StateType.SCHEDULED or until is None or later is None:
+            return False
+        return TIMED in (run.tags or []) and datetime.fromisoformat(until) <= now and later > datetime.now(UTC)
+
     found = []
     async with get_client() as client:
-        for run in [run async for run in runs_tagged([TIMED], (StateType.SCHEDULED,))]:
-            until, later = tag_value(run, "until"), run.next_scheduled_start_time
-            if until is None or later is None or datetime.fromisoformat(until) > now or later <= datetime.now(UTC):
-                continue
-            due: Any = Scheduled(scheduled_time=datetime.now(UTC))
-            await client.set_flow_run_state(run.id, due)
-            found.append(Found(what="due: a booked run", who=run.name, done="brought forward"))
+        for run in await runs_of(run.id for run in open_now if comes_late(run)):
+            if comes_late(run):  # as it is now: it may have begun since the list was read
+                due: Any = Scheduled(scheduled_time=datetime.now(UTC))
+                await client.set_flow_run_state(run.id, due)
+                found.append(Found(what="due: a booked run", who=run.name, done="brought forward", run=run.id))
     return found
 
 
@@ -247,6 +254,8 @@ def stands_for_it(run: FlowRun) -> bool:
     return run.state.type is not StateType.CANCELLED or run.state.name == "Handed to a person"
 
 
-async def waiting_runs() -> list[FlowRun]:
-    """Every suspended procedure."""
-    return [run async for run in runs_tagged([PROCEDURE], (StateType.PAUSED,))]
+async def as_they_are_now(open_now: list[FlowRun], found: list[Found]) -> list[FlowRun]:
+    """What is open after everything found was acted on: the list as it was read, those runs read anew."""
+    touched = {one.run for one in found if one.run is not None}
+    again = [run for run in await runs_of(touched) if run.state_type in OPEN_STATES]
+    return [run for run in open_now if run.id not in touched] + again

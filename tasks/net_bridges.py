@@ -3,18 +3,18 @@
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.variables import Variable
 
 from tasks.bridges import DATES, DEADLINE, OPEN, Bridge, book_deadline, stands_for
-from tasks.ending import read_term
+from tasks.ending import read_terms
 from tasks.journal import Journal
 from tasks.letters import Letter
 from tasks.mail import send_letter
 from tasks.net import Found
 from tasks.office import office
 from tasks.people import colleague
-from tasks.runs import Woken, runs_tagged, tag_value, wake
+from tasks.runs import Woken, runs_tagged, runs_tagged_any, tag_value, wake
 from tasks.schedule import NET
 from vendors.errors import NotFound
 from vendors.graph import Message
@@ -25,6 +25,7 @@ FIRST_MAILS = timedelta(days=10)
 INBOX = "inbox"
 CONFIRMER = "confirmer:"
 MOST_APART = timedelta(days=1)
+OVER = (StateType.COMPLETED, StateType.CANCELLED, StateType.CANCELLING)
 
 
 async def wake_answered() -> list[Found]:
@@ -35,11 +36,10 @@ async def wake_answered() -> list[Found]:
     changed, link = await mailbox_changes()
     tags = {f"conversation:{one.conversation_id}" for one in changed if one.conversation_id}
     tags |= {f"{CONFIRMER}{one.sender.lower()}" for one in changed if one.sender}
-    awaited = {run.id: run for tag in sorted(tags) async for run in runs_tagged([tag]) if awaits_a_word(run)}
     found: list[Found] = []
-    for run in awaited.values():
+    for run in [run for run in await runs_tagged_any(tags) if awaits_a_word(run)]:
         woken = await wake(run.id, "the shared mailbox, found by reconcile", "a message has come")
-        found.append(Found(what="a reply in the mailbox", who=run.name, done=woken.value))
+        found.append(Found(what="a reply in the mailbox", who=run.name, done=woken.value, run=run.id))
     if not any(one.done == Woken.NOT_WAITING.value for one in found):
         await Variable.aset(MAIL_LINK, link, overwrite=True)
     return found
@@ -64,18 +64,34 @@ async def mailbox_changes() -> tuple[list[Message], str]:
     return await office().mail.delta(INBOX, since=since)
 
 
-async def guard_deadlines() -> list[Found]:
+async def open_bridges(open_now: list[FlowRun]) -> list[FlowRun]:
+    """Every bridge that is under way, also one whose run somebody has cancelled."""
+    bridges = [run for run in open_now if OPEN in (run.tags or [])]
+    return bridges + [run async for run in runs_tagged([OPEN], OVER)]
+
+
+async def uncovered(bridges: list[FlowRun], open_now: list[FlowRun]) -> dict[str | None, list[FlowRun]]:
+    """The bridges for which no run is booked, by reference, each with every run that once stood for its deadline."""
+    booked = {tag_value(run, "deadline-of") for run in open_now if DEADLINE in (run.tags or []) and stands_for(run)}
+    alone: dict[str | None, list[FlowRun]] = {tag_value(run, "bridge-of"): [] for run in bridges}
+    for reference in booked:
+        alone.pop(reference, None)
+    for deadline in await runs_tagged_any(f"deadline-of:{reference}" for reference in alone):
+        alone[tag_value(deadline, "deadline-of")].append(deadline)
+    return alone
+
+
+async def guard_deadlines(open_now: list[FlowRun]) -> list[Found]:
     """Every open bridge has a run that stands for its deadline (B7, I5).
 
     A missing or failed one is booked anew, ever more slowly where it fails again and again; one that was refused
     is a person's.
     """
     found: list[Found] = []
-    runs_of: dict[str | None, list[FlowRun]] = {}
-    async for deadline in runs_tagged([DEADLINE]):
-        runs_of.setdefault(tag_value(deadline, "deadline-of"), []).append(deadline)
-    for run in [run async for run in runs_tagged([OPEN])]:
-        runs = runs_of.get(tag_value(run, "bridge-of"), [])
+    bridges = await open_bridges(open_now)
+    alone = await uncovered(bridges, open_now)
+    for run in [run for run in bridges if tag_value(run, "bridge-of") in alone]:
+        runs = alone[tag_value(run, "bridge-of")]
         if any(stands_for(one) for one in runs) or failed_lately(runs):
             continue
         bought = await bridge_of(run.id)
@@ -127,25 +143,29 @@ async def bridge_of(run_id: UUID) -> Bridge | None:
     return Bridge.model_validate(kept) if kept is not None else None
 
 
-async def read_months() -> list[Found]:
+async def read_months(open_now: list[FlowRun]) -> list[Found]:
     """Once a day: bridges whose subscription renewed, or whose month ends on another day than it did (B7).
 
-    Their runs are woken, work the cut-off out anew and tell a person.
+    Their runs are woken, work the cut-off out anew and tell a person. One list of Pax8's, whatever the number.
     """
     calendar = office().settings.calendar
     today = calendar.day_of(office().clock.now()).isoformat()
     if await Variable.aget(BRIDGES_READ) == today:
         return []
     found = []
-    for run in [run async for run in runs_tagged([OPEN])]:
-        known = tag_value(run, "month-ends")
-        for tag in run.tags or []:
-            if not tag.startswith("sub:") or known is None:
-                continue
-            term = await read_term(tag.removeprefix("sub:"))
-            if term.term_end is not None and term.term_end != calendar.term_end(datetime.fromisoformat(known)):
-                woken = await wake(run.id, "Pax8, found by reconcile", f"the month ends on {term.term_end}")
-                found.append(Found(what="another month's end", who=run.name, done=woken.value))
-                break
+    bridges = [run for run in await open_bridges(open_now) if tag_value(run, "month-ends") is not None]
+    terms = await read_terms({one for run in bridges for one in subscriptions_of(run)})
+    for run in bridges:
+        known = calendar.term_end(datetime.fromisoformat(tag_value(run, "month-ends") or ""))
+        ends = [terms[one].term_end for one in subscriptions_of(run)]
+        moved = next((end for end in ends if end is not None and end != known), None)
+        if moved is not None:
+            woken = await wake(run.id, "Pax8, found by reconcile", f"the month ends on {moved}")
+            found.append(Found(what="another month's end", who=run.name, done=woken.value, run=run.id))
     await Variable.aset(BRIDGES_READ, today, overwrite=True)
     return found
+
+
+def subscriptions_of(run: FlowRun) -> list[str]:
+    """The Pax8 ids of what a bridge has bought, by its run's tags."""
+    return [tag.removeprefix("sub:") for tag in run.tags or [] if tag.startswith("sub:")]

@@ -10,35 +10,36 @@ from prefect.client.schemas.objects import FlowRun, StateType
 
 from tasks.casefile import in_markdown
 from tasks.office import office
-from tasks.runs import PROCEDURE, runs_tagged, tag_value
+from tasks.runs import tag_value
 from tasks.schedule import TIMED
 
 KEY = "open-procedures"
 FAR = "9999"
+MOST = 500
+"""Rows of the table. It is written anew every 15 minutes and read whole by whoever opens it: 10,000 rows are 3 MB."""
 
 
-async def write_overview() -> int:
-    """Rewrite the table in place; returns how many procedures are open."""
-    states = (
-        StateType.PAUSED,
-        StateType.RUNNING,
-        StateType.PENDING,
-        StateType.SCHEDULED,
-        StateType.FAILED,
-        StateType.CRASHED,
-    )
-    runs = [run async for run in runs_tagged([PROCEDURE], states) if is_a_procedure(run)]
-    runs.sort(key=lambda run: (tag_value(run, "until") or FAR, str(run.created)))
-    table = json.dumps([row(run) for run in runs])
+async def write_overview(open_now: list[FlowRun]) -> int:
+    """Rewrite the table in place; returns how many procedures are open.
+
+    Where more are open than it shows, its description says how many more.
+    """
+    runs = sorted((run for run in open_now if is_a_procedure(run)), key=urgency)
+    table, rest = json.dumps([row(run) for run in runs[:MOST]]), len(runs) - MOST
+    words = "Open procedures, soonest first" + (f"; {rest} more that nothing is due of before" if rest > 0 else "")
     async with get_client() as client:
         known = await client.read_artifacts(artifact_filter=ArtifactFilter.model_validate({"key": {"any_": [KEY]}}))
         if known:
-            await client.update_artifact(known[0].id, ArtifactUpdate(data=table))
+            await client.update_artifact(known[0].id, ArtifactUpdate(data=table, description=words))
         else:
-            await client.create_artifact(
-                ArtifactCreate(key=KEY, type="table", description="Open procedures, soonest first", data=table)
-            )
+            await client.create_artifact(ArtifactCreate(key=KEY, type="table", description=words, data=table))
     return len(runs)
+
+
+def urgency(run: FlowRun) -> tuple[bool, str, str]:
+    """What stands still comes first; then whatever is looked at again soonest, the oldest first of equals."""
+    stands_still = run.state_type in (StateType.FAILED, StateType.CRASHED)
+    return not stands_still, tag_value(run, "until") or FAR, str(run.created)
 
 
 def is_a_procedure(run: FlowRun) -> bool:

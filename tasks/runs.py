@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator, Iterable
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
@@ -19,10 +20,21 @@ from prefect.states import Scheduled
 from tasks.forms import machine_answer
 
 PROCEDURE = "countersign"
+OPEN_STATES = (
+    StateType.PAUSED,
+    StateType.RUNNING,
+    StateType.PENDING,
+    StateType.SCHEDULED,
+    StateType.FAILED,
+    StateType.CRASHED,
+)
 PAGE = 200
+TAGS_AT_A_TIME = 50
 NUDGE = "nudge-"
 RESUME_PATIENCE = 5.0
 RESUME_EVERY = 0.2
+
+Wanted = dict[str, dict[str, Any]]
 
 
 class Woken(StrEnum):
@@ -117,23 +129,64 @@ async def is_gone(run_id: str) -> bool:
 
 async def runs_tagged(tags: Iterable[str], states: Iterable[StateType] = ()) -> AsyncIterator[FlowRun]:
     """All runs that bear every one of these tags, oldest first, a call a page of 200."""
-    wanted: dict[str, object] = {"tags": {"all_": list(tags)}}
+    wanted: Wanted = {"tags": {"all_": list(tags)}}
     if states:
         wanted["state"] = {"type": {"any_": list(states)}}
+    async for run in _walk(wanted):
+        yield run
+
+
+async def runs_tagged_any(tags: Iterable[str]) -> list[FlowRun]:
+    """All runs that bear at least one of these tags, each once; a call for 50 tags and page of 200."""
+    wanted, found = sorted(set(tags)), dict[UUID, FlowRun]()
+    for place in range(0, len(wanted), TAGS_AT_A_TIME):
+        async for run in _walk({"tags": {"any_": wanted[place : place + TAGS_AT_A_TIME]}}):
+            found[run.id] = run
+    return list(found.values())
+
+
+async def runs_of(run_ids: Iterable[UUID]) -> list[FlowRun]:
+    """These runs as they are now, a call for 200; those that are gone are missing."""
+    wanted, found = list(dict.fromkeys(run_ids)), list[FlowRun]()
+    for place in range(0, len(wanted), PAGE):
+        found += [run async for run in _walk({"id": {"any_": wanted[place : place + PAGE]}})]
+    return found
+
+
+async def open_runs() -> list[FlowRun]:
+    """Every procedure's run, and every booked one, that has not ended or stands still; a call a page of 200.
+
+    The whole of what is open, read once for all who look through it.
+    """
+    return [run async for run in runs_tagged([PROCEDURE], OPEN_STATES)]
+
+
+async def _walk(wanted: Wanted) -> AsyncIterator[FlowRun]:
+    """Page by the moment for which a run was first expected, which never changes.
+
+    A run that leaves or joins the list meanwhile moves no other from page to page, as a counted offset would.
+    """
+    after: datetime | None = None
+    seen_then: list[UUID] = []
+    ids = wanted.get("id", {})
     async with get_client() as client:
-        offset = 0
         while True:
+            here = {"expected_start_time": {"after_": after}, "id": {**ids, "not_any_": seen_then}} if after else {}
             page = await client.read_flow_runs(
-                flow_run_filter=FlowRunFilter.model_validate(wanted),
+                flow_run_filter=FlowRunFilter.model_validate({**wanted, **here}),
                 sort=FlowRunSort.EXPECTED_START_TIME_ASC,
                 limit=PAGE,
-                offset=offset,
             )
             for run in page:
                 yield run
             if len(page) < PAGE:
                 return
-            offset += PAGE
+            last = page[-1].expected_start_time
+            if last is None:
+                raise RuntimeError(f"the run {page[-1].id} was never expected: the list can't be read on from it")
+            if last != after:
+                after, seen_then = last, []
+            seen_then += [run.id for run in page if run.expected_start_time == last]
 
 
 async def set_tags(run_id: UUID, tags: Iterable[str]) -> None:

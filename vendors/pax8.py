@@ -11,7 +11,7 @@ from rules.seats import SeatAuthority
 from vendors.http import Refused, segment
 from vendors.paging import Pages
 from vendors.pax8_errors import VENDOR
-from vendors.pax8_http import AUDIENCE, PRODUCTION, PRODUCTION_TOKEN, Clock, Pax8Http, utc_now
+from vendors.pax8_http import AUDIENCE, LIST_PAGE, PRODUCTION, PRODUCTION_TOKEN, Clock, Pax8Http, utc_now
 from vendors.pax8_models import (
     Address,
     Commitment,
@@ -33,6 +33,7 @@ from vendors.pax8_models import (
 from vendors.pax8_wire import cancel_moment, order_body
 
 __all__ = [
+    "LIST_PAGE",
     "Address",
     "Commitment",
     "CommitmentTerm",
@@ -110,13 +111,19 @@ class Pax8(Pax8Http):
         company_id: str | None = None,
         product_id: str | None = None,
         status: str | None = None,
+        *,
+        newest_first: bool = False,
     ) -> Pages[Subscription]:
-        """Return subscriptions, oldest first: of a customer, of a product, or all of this partner's (§7)."""
+        """Return subscriptions: of a customer, of a product, or all of this partner's (§7).
+
+        Oldest first, so that one made meanwhile moves no other to a page already read. `newest_first`: for who
+        looks for new ones and stops there; one made meanwhile shows another twice and hides none.
+        """
         params = {
             "companyId": company_id,
             "productId": product_id,
             "status": status,
-            "sort": "createdDate,asc",
+            "sort": "createdDate,desc" if newest_first else "createdDate,asc",
         }
         return self._pages("subscriptions", Subscription, params)
 

@@ -19,7 +19,7 @@ Clock = Callable[[], datetime]
 PRODUCTION = "https://api.pax8.com/v1"
 PRODUCTION_TOKEN = "https://api.pax8.com/v1/token"  # noqa: S105 - an address
 AUDIENCE = "https://api.pax8.com"
-_PAGE = 200  # the largest there is
+LIST_PAGE = 200  # the largest there is
 _TIMEOUT = httpx.Timeout(90.0, connect=15.0)
 
 
@@ -98,7 +98,7 @@ class Pax8Http:
             raise self._token_http.unreadable(response, "the answer holds no access token")
         return Token(value=text(body, "access_token"), expires_in=float(body.get("expires_in") or 86_400))
 
-    def _pages(self, path: str, model: type[M], params: Params, size: int = _PAGE) -> Pages[M]:
+    def _pages(self, path: str, model: type[M], params: Params, size: int = LIST_PAGE) -> Pages[M]:
         async def walk() -> AsyncIterator[M]:
             number = 0
             while True:

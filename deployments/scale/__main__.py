@@ -1,0 +1,47 @@
+"""`python -m deployments.scale` (`make scale`): measure with 10,000 waiting procedures, and print a table."""
+
+import argparse
+import sys
+
+from deployments.children import ChildFailed
+from deployments.player import WentWrong
+from deployments.postgres import NoPostgres
+from deployments.scale.house import house
+from deployments.scale.net import measure_net
+from deployments.scale.rows import Row, as_table
+from deployments.scale.waiting import measure_waiting
+
+PARTS = ("waiting", "net")
+MANY, MISSED, SECONDS = 10_000, 50, 60.0
+
+
+def measure(parts: tuple[str, ...], many: int, missed: int, seconds: float) -> list[Row]:
+    """The rows of these parts, in one stack."""
+    rows: list[Row] = []
+    with house() as held:
+        held.prepare(missed + 1)
+        pattern, *runs = held.wait_for_signatures(range(missed + 1))
+        rows += measure_waiting(held, pattern, many, seconds)
+        if "net" in parts:
+            rows += measure_net(held, runs)
+    return rows
+
+
+def main() -> int:
+    """Measure and print; 0 only if everything happened that should."""
+    parser = argparse.ArgumentParser(prog="deployments.scale", description=__doc__)
+    parser.add_argument("parts", nargs="*", default=PARTS, help=f"of {', '.join(PARTS)}; all by default")
+    parser.add_argument("--many", type=int, default=MANY, help="procedures that wait")
+    parser.add_argument("--missed", type=int, default=MISSED, help="of which the signature was missed")
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="for which the idle stack is watched")
+    chosen = parser.parse_args()
+    try:
+        print(as_table(measure(tuple(chosen.parts), chosen.many, chosen.missed, chosen.seconds)))
+    except (WentWrong, ChildFailed, NoPostgres) as error:
+        print(f"It went wrong: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,35 @@
+"""What a measurement says: one figure a row, with the circumstances that it was taken under."""
+
+import os
+import platform
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+
+@dataclass(frozen=True)
+class Row:
+    """One figure. `how`: what was done, and under which load of the machine."""
+
+    name: str
+    figure: str
+    unit: str
+    how: str
+
+
+def row(name: str, figure: float | str, unit: str, how: str) -> Row:
+    """A row that also says how busy the machine was: its mean number of waiting processes in the last minute."""
+    shown = figure if isinstance(figure, str) else f"{figure:,.0f}" if abs(figure) >= 100 else f"{figure:.3g}"
+    return Row(name, shown, unit, f"{how} (load {os.getloadavg()[0]:.1f})")
+
+
+def as_table(rows: Iterable[Row]) -> str:
+    """The rows as a Markdown table, the machine and the day above it."""
+    day = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    lines = [
+        f"{day}, {os.cpu_count()} cores, Python {platform.python_version()}, PostgreSQL:",
+        "",
+        "| what | figure | unit | how |",
+        "| :-- | --: | :-- | :-- |",
+    ]
+    return "\n".join([*lines, *(f"| {one.name} | {one.figure} | {one.unit} | {one.how} |" for one in rows)])
