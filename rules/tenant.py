@@ -19,26 +19,8 @@ _FOLDED = str.maketrans("àáâãäåçèéêëìíîïñòóôõöøùúûüý�
     ord("’"): "",
 }
 _LEGAL_FORMS = frozenset(
-    [
-        "inc",
-        "ltd",
-        "llc",
-        "llp",
-        "plc",
-        "corp",
-        "co",
-        "gmbh",
-        "ag",
-        "kg",
-        "ug",
-        "sarl",
-        "bv",
-        "nv",
-        "pty",
-        "limited",
-        "incorporated",
-        "company",
-    ]
+    {"inc", "ltd", "llc", "llp", "plc", "corp", "co", "gmbh", "ag", "kg", "ug", "sarl", "bv", "nv", "pty"}
+    | {"limited", "incorporated", "company"}
 )
 
 

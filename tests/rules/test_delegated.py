@@ -15,17 +15,8 @@ from rules.delegated import (
 
 ROLES = ("reader", "licences", "users", "authentication")
 STATUSES = [
-    "created",
-    "approvalPending",
-    "approved",
-    "activating",
-    "active",
-    "expiring",
-    "expired",
-    "terminationRequested",
-    "terminating",
-    "terminated",
-    "unknownFutureValue",
+    *("created", "approvalPending", "approved", "activating", "active", "expiring", "expired"),
+    *("terminationRequested", "terminating", "terminated", "unknownFutureValue"),
 ]
 SEEN = st.builds(
     RelationshipSeen,
