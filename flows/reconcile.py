@@ -13,8 +13,9 @@ from flows.bridge import bridge
 from flows.end_subscription import end_subscription
 from flows.guard_end import guard_end
 from flows.new_subscription import new_subscription
+from flows.set_up_tenant import set_up_tenant
 from flows.signature_deadline import signature_deadline
-from tasks import net, net_bridges
+from tasks import net, net_bridges, net_tenants
 from tasks.lost import revive_lost_runs
 from tasks.net import Found
 from tasks.office import open_office
@@ -41,6 +42,8 @@ async def reconcile() -> State[Any]:
         found += await net_bridges.wake_answered()
         found += await net_bridges.guard_deadlines()
         found += await net_bridges.read_months()
+        found += await net_tenants.wake_by_relationships(waiting)
+        found += await net_tenants.wake_by_records(waiting)
         found += await lost_runs()
         open_now = await write_overview()
         await report(found)
@@ -49,7 +52,7 @@ async def reconcile() -> State[Any]:
 
 async def lost_runs() -> list[Found]:
     """Runs lost in Pending, Running or Crashed."""
-    flows = (new_subscription, bridge, signature_deadline, guard_end, end_subscription)
+    flows = (new_subscription, bridge, signature_deadline, guard_end, end_subscription, set_up_tenant)
     signatures = {flow.name: inspect.signature(flow.fn) for flow in flows}
     return [Found(what=f"lost in {run.was}", who=run.name, done=run.now) for run in await revive_lost_runs(signatures)]
 

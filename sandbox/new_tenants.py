@@ -38,7 +38,6 @@ def _make(world: World, prefix: str, subscription: Record) -> Record:
     password = f"First-{secrets.token_hex(6)}"
     admin = add_user(world, tenant["id"], "Admin", f"admin@{prefix}{ONMICROSOFT}", "US", [])
     world.store.put(USERS, admin["id"], {**admin, "firstPassword": password})
-    world.effect("tenant created", vendor="graph", tenant=tenant["id"], prefix=prefix, company=company["name"])
     world.deliver_mail(
         IncomingMail(
             sender=SENDER,
@@ -47,7 +46,7 @@ def _make(world: World, prefix: str, subscription: Record) -> Record:
             subject=f"Microsoft account for {company['name']}",
             html=f"<p>{company['name']}: {subscription['productName']} is provisioned.</p>"
             f"<p>User name: {admin['userPrincipalName']}<br>Temporary password: {password}</p>",
-            after_seconds=0,
+            after_seconds=1.0,
         )
     )
     return tenant

@@ -114,9 +114,10 @@ def all_flows() -> dict[str, Flow[..., Any]]:
     from flows.guard_end import guard_end
     from flows.new_subscription import new_subscription
     from flows.reconcile import reconcile
+    from flows.set_up_tenant import set_up_tenant
     from flows.signature_deadline import signature_deadline
 
-    flows = (new_subscription, bridge, signature_deadline, guard_end, end_subscription, reconcile, audit)
+    flows = (new_subscription, bridge, signature_deadline, guard_end, end_subscription, set_up_tenant, reconcile, audit)
     return {flow.name: flow for flow in flows}
 
 
