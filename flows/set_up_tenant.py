@@ -42,8 +42,7 @@ async def set_up_tenant(customer: str, procedure_run_id: str) -> State[Any] | No
     """
 
     async def procedure(case: Case) -> State[Any]:
-        case.request = await request_of(case, procedure_run_id)
-        case.title = f"{case.request.customer.name} · tenant"
+        take_up(case, await request_of(case, procedure_run_id))
         if not case.request.customer.new_tenant:
             return await set_up_rights_only(case)
         await wait_for_tenant(case)
@@ -58,6 +57,12 @@ async def set_up_tenant(customer: str, procedure_run_id: str) -> State[Any] | No
         return Completed(message=f"{initial_domain(case.request.customer.prefix)}: secured, delegated, documented.")
 
     return await conduct(procedure)
+
+
+def take_up(case: Case, request: CheckedRequest) -> None:
+    """What the run is about: the procedure's request, under a title of its own."""
+    case.request = request
+    case.title = f"{request.customer.name} · tenant"
 
 
 async def request_of(case: Case, procedure_run_id: str) -> CheckedRequest:
@@ -122,7 +127,7 @@ async def wait_for_tenant(case: Case) -> None:
     )
     assert isinstance(event, Decided)  # noqa: S101 - its form offers nothing else that ends it
     await case.journal.put(TENANT, event.why)
-    case.request = known_by_now(case.request, case.journal)
+    take_up(case, known_by_now(case.request, case.journal))
     asset = await document_tenant(case.request.customer)
     await case.record("tenant", f"{domain} is there: {event.why}; IT Glue asset {asset}.", by="Microsoft")
 

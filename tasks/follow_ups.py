@@ -37,7 +37,7 @@ async def ask_each(case: Case, remaining: Sequence[FollowUp]) -> list[FollowUp]:
             Letter(
                 kind=f"{one.key}-asked",
                 to=(one.who,),
-                subject=f"{case.title}: follow-up for you",
+                subject=f"{case.title}: follow-up for you ({one.key})",
                 todo=one.what,
                 by_when=f"within {one.days} business days",
                 facts=(
