@@ -1,4 +1,4 @@
-"""The demonstration: one new subscription, five bridges to their ends, others left waiting for a person, more seats.
+"""The demonstration: a new subscription, a new tenant, five bridges to their ends, more seats, others left waiting.
 
 `python -m deployments.demo` starts a stack of its own, plays everybody, checks what happened outside, and ends with
 exit status 0 only if all of it went right. `make run` shows the first order, and then leaves the stack to you.
@@ -15,6 +15,7 @@ from deployments.children import ChildFailed
 from deployments.environment import UnknownWorkerType, database_url_from_shell
 from deployments.five_bridges import ROBERTA, TOM, five_bridges
 from deployments.more_seats import more_seats
+from deployments.new_tenant import new_tenant
 from deployments.player import Player, Say, WentWrong
 from deployments.postgres import NoPostgres
 from deployments.running import AlreadyRuns, find_running
@@ -154,6 +155,8 @@ def main() -> int:
             print("\nA new subscription:")
             one_order(player, print)
             check(player, print)
+            print("\nA customer new to Microsoft 365:")
+            new_tenant(player, print, stack.logs)
             print("\nFive bridges, by moving the sandbox's clock:")
             five_bridges(player, print)
             print("\nThree more, as far as they go without a person:")

@@ -116,6 +116,38 @@ class Player:
         answer = {"text": text} if text else {"sentence": True}
         self._sandbox.post(f"/mails/{quote(f'{reference}/{mail}', safe='')}/answer", json=answer).raise_for_status()
 
+    def lever(self, path: str, body: dict[str, Any]) -> None:
+        """Move one of the sandbox's levers: somebody does something outside."""
+        self._sandbox.post(f"/{path}", json=body).raise_for_status()
+
+    def records(self, kind: str) -> list[dict[str, Any]]:
+        """Every record of a kind that a vendor keeps."""
+        found = self._sandbox.get(f"/records/{kind}").raise_for_status().json()["records"]
+        return list(found.values())
+
+    def approve(self, relationship_id: str) -> None:
+        """The customer's administrator follows the link and approves, as soon as Microsoft lets him."""
+
+        def is_open() -> bool:
+            shown = [one for one in self.records("graph.relationships") if one["id"] == relationship_id]
+            return bool(shown) and shown[0]["status"] == "approvalPending"
+
+        self.wait_until(is_open, "the relationship awaits approval")
+        self.lever(f"graph/relationships/{relationship_id}/approve", {})
+
+    def look_until(self, run_id: str, wait: str) -> None:
+        """Have a waiting run look until it waits for that, or, for an empty one, has completed."""
+        until = time.monotonic() + PATIENCE
+        while time.monotonic() < until:
+            run = self.run(run_id)
+            state = run["state"]["type"]
+            if (wait and f"wait:{wait}" in run["tags"] and state == "PAUSED") or (not wait and state == "COMPLETED"):
+                return
+            if state == "PAUSED":
+                self.answer(run_id, action="look again", decided_by="clock")
+            time.sleep(1)
+        raise WentWrong(f"expected {wait or 'the end'} within {PATIENCE:.0f} s")
+
     def now(self) -> datetime:
         """The sandbox's time."""
         return datetime.fromisoformat(self._sandbox.get("/clock").raise_for_status().json()["now"])

@@ -29,6 +29,11 @@ msftContactEmail = {{our_mailbox}}
 microsoftCancelPolicyAcknowledgement = I understand that this subscription can only be cancelled or reduced \
 within seven days of purchase or renewal"""
 
+NEW_TENANT_ANSWERS = """\
+msCustExists = The customer does not have a Microsoft account and a new one should be created
+msTenantId = (leave out)
+msDomain = {onmicrosoft_prefix}"""
+
 WHERE = ("prefect_url", "autotask_url", "itglue_url", "docusign_url", "clock_url")
 """Settings that say where things are: written anew at each start, since the ports may have changed."""
 
@@ -104,6 +109,9 @@ def settings(told: Told, sandbox_url: str, ui_url: str) -> dict[str, Any]:
             f"{mapped['our_name']} | {mapped['our_name']} | {mapped['product_id']}" for mapped in told["product_map"]
         ),
         "provisioning_answers": PROVISIONING_ANSWERS.format(partner_location_id=msp["partner_location_id"]),
+        "new_tenant_answers": NEW_TENANT_ANSWERS,
+        "shared_mail_domains": "mail.example",
+        "gdap_groups": f"{msp['gdap_group_id']} our technicians",
         "template_monthly": docusign["templates"]["Monthly"],
         "template_annual": docusign["templates"]["1-Year"],
         "client_role": docusign["template_roles"]["customer"],

@@ -7,7 +7,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 from pydantic import Field
 
-from flows import purchase, terms
+from flows import new_tenant, purchase, terms
 from flows.agreement import end_without_order, what_was_signed
 from flows.bridge_ends import see_it_through
 from flows.meanwhile import Meanwhile
@@ -22,6 +22,7 @@ from tasks.bridges import DATES, OPEN, Bridge, book_deadline, dates_of, open_bri
 from tasks.case import Case, ticket_link
 from tasks.ending import BridgeIds
 from tasks.licences import Licence, first_holder
+from tasks.new_tenant import known_by_now
 from tasks.office import office
 from tasks.procedure import conduct
 from tasks.requests import check_request
@@ -54,6 +55,8 @@ async def bridge(
     follow_up_work: str = "",
     tenant: str = "",
     envelope: str = "",
+    new_tenant: bool = False,
+    tenant_admin: str = "",
 ) -> State[Any] | None:
     """A customer can't wait for the agreement: one month on his written confirmation, the agreement meanwhile.
 
@@ -85,6 +88,8 @@ async def bridge(
         follow_up_work: What is to be done afterwards, e.g. install Visio on three PCs.
         tenant: Only if the customer has several Microsoft tenants: the tenant's id.
         envelope: Only if contracts made the agreement by hand from our template: its DocuSign envelope id.
+        new_tenant: The customer has no Microsoft 365 at all: the order makes their tenant. Ask, never guess.
+        tenant_admin: Mail address of the customer's Microsoft 365 administrator, to approve our access if we have none.
     """
     form = BridgeLaunch(
         customer=customer,
@@ -110,6 +115,8 @@ async def bridge(
         follow_up_work=follow_up_work,
         tenant=tenant,
         envelope=envelope,
+        new_tenant=new_tenant,
+        tenant_admin=tenant_admin,
     )
 
     async def procedure(case: Case) -> State[Any]:
@@ -200,6 +207,7 @@ async def buy(case: Case, paper: Meanwhile, agreed: Agreed, round_: int) -> Brid
         placed = await purchase.order(case, paper.envelope, agreed.basis)
         licences = await purchase.follow_provisioning(case, placed)
         bought = await set_up_deadline(case, wanted, paper, licences, placed.placed_at.isoformat())
+        await new_tenant.start_set_up(case)
         await case.send(bridge_letters.true_dates(case, bought, wanted.term))
         await tell_earlier_cut_off(case, bought, agreed)
         await case.record("customer told", f"The true dates were mailed: {bought.dates.term_end}.", public=True)
@@ -207,7 +215,7 @@ async def buy(case: Case, paper: Meanwhile, agreed: Agreed, round_: int) -> Brid
         await purchase.file_confirmations(case, placed)
         await purchase.ask_follow_ups(case)
     finally:
-        case.leg, case.request = "", wanted
+        case.leg, case.request = "", known_by_now(wanted, case.journal)
     return bought
 
 

@@ -41,6 +41,8 @@ async def new_subscription(
     follow_up_work: str = "",
     tenant: str = "",
     envelope: str = "",
+    new_tenant: bool = False,
+    tenant_admin: str = "",
 ) -> State[Any] | None:
     """Order a Microsoft product that a customer doesn't have yet.
 
@@ -70,6 +72,8 @@ async def new_subscription(
         follow_up_work: What is to be done afterwards, e.g. install Visio on three PCs.
         tenant: Only if the customer has several Microsoft tenants: the tenant's id.
         envelope: Only if contracts made the agreement by hand from our template: its DocuSign envelope id.
+        new_tenant: The customer has no Microsoft 365 at all: the order makes their tenant. Ask, never guess.
+        tenant_admin: Mail address of the customer's Microsoft 365 administrator, to approve our access if we have none.
     """
     form = LaunchForm(
         customer=customer,
@@ -93,6 +97,8 @@ async def new_subscription(
         follow_up_work=follow_up_work,
         tenant=tenant,
         envelope=envelope,
+        new_tenant=new_tenant,
+        tenant_admin=tenant_admin,
     )
 
     async def procedure(case: Case) -> State[Any]:

@@ -4,12 +4,12 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, date, datetime, timedelta
 
+from flows import new_tenant
 from flows.agreement import accept, end, end_without_order
 from rules.agreement import price_text
 from rules.authority import NotCovered, SignerDecision
 from rules.calendar import end_reaching, term_end_after
 from rules.events import DayReached, Decided, Event
-from rules.order import Frozen
 from rules.people import Person
 from rules.refusal import Refused
 from tasks import documentation, licences
@@ -18,6 +18,7 @@ from tasks.authority import Basis, SignedPaper
 from tasks.case import Case
 from tasks.casefile import in_markdown
 from tasks.evidence import read_before_ordering
+from tasks.follow_ups import FollowUp, ask_each
 from tasks.forms import AcceptForm, AnswerAgain, LookForm, ProvisioningForm, UnclearOrderForm
 from tasks.letters import Letter
 from tasks.licences import AuthorityUsed, Licence, PlacedOrder, UnclearOrder
@@ -26,21 +27,12 @@ from tasks.net import AGREED_END, HAS_END, MAIL_AWAITED
 from tasks.office import office
 from tasks.provisioning import remember_licences
 from tasks.schedule import END_SUBSCRIPTION, book_timed
-from tasks.tickets import complete_ticket, open_ticket
+from tasks.tickets import complete_ticket
 from tasks.waiting import Wait, wait_for
 from tasks.written import NoSuchEvidence
 from vendors.errors import Refused as VendorRefused
 
 INLINE_LOOK = 2.0
-
-
-class FollowUp(Frozen):
-    """Work that remains for a named person (P13)."""
-
-    key: str
-    who: Person
-    what: str
-    days: int
 
 
 async def wait_for_start_day(case: Case, envelope: DraftedEnvelope, signed_at: datetime, sent_at: datetime) -> None:
@@ -83,8 +75,11 @@ async def wait_for_start_day(case: Case, envelope: DraftedEnvelope, signed_at: d
 async def check_before_ordering(case: Case, envelope: DraftedEnvelope) -> None:
     """N5, N6: price, name and subscriptions are read again; what changed is put to whom it concerns.
 
+    A customer new to Microsoft 365 is made ready first (P2, P3).
+
     Decisions that took until another day are followed by another look: what is ordered on was read that day.
     """
+    await new_tenant.prepare(case, envelope)
     calendar = office().settings.calendar
     for look in range(1, 100):
         if case.journal.get(case.name("ready-to-order")) is not None:
@@ -542,7 +537,7 @@ def follow_ups(case: Case) -> list[FollowUp]:
     if request.follow_up is not None:
         work = request.follow_up_work or "Set up what the new licences are for."
         found.append(FollowUp(key="follow-up", who=request.follow_up, what=work, days=5))
-    if not request.customer.gdap_active:
+    if not request.customer.gdap_active and not new_tenant.needs_set_up(case):
         found.append(
             FollowUp(
                 key="gdap",
@@ -559,6 +554,7 @@ async def buy(case: Case, envelope: DraftedEnvelope, signers: tuple[SignerDecisi
     await check_before_ordering(case, envelope)
     placed = await order(case, envelope, SignedPaper(envelope_id=envelope.envelope_id, decisions=signers))
     done = await follow_provisioning(case, placed)
+    await new_tenant.start_set_up(case)
     await tell_customer(case, done)
     await document(case, envelope, done)
     await file_confirmations(case, placed)
@@ -568,33 +564,7 @@ async def buy(case: Case, envelope: DraftedEnvelope, signers: tuple[SignerDecisi
 
 async def ask_follow_ups(case: Case) -> list[FollowUp]:
     """P13: each follow-up is a ticket and a mail of its own to its person, once a procedure."""
-    request = case.request
-    remaining = follow_ups(case)
-    for one in remaining:
-        ticket = await open_ticket(
-            f"{case.reference}:{one.key}",
-            request.customer.autotask_id,
-            f"{case.title}: {one.what}",
-            f"{one.what}\nRequest: ticket {request.ticket_number}. Procedure {case.reference}.",
-            one.who,
-            one.days,
-            False,
-        )
-        await case.send(
-            Letter(
-                kind=f"{one.key}-asked",
-                to=(one.who,),
-                subject=f"{case.title}: follow-up for you",
-                todo=one.what,
-                by_when=f"within {one.days} business days",
-                facts=(("Ticket", str(ticket)), ("Licences", request.what)),
-                link=case.links[f"Ticket {request.ticket_number}"],
-                link_text="Open the request's ticket",
-                from_person=case.requester,
-            ),
-        )
-        await case.record(f"follow-up {one.key}", f"{one.who.name}: {one.what}")
-    return remaining
+    return await ask_each(case, follow_ups(case))
 
 
 async def finish(case: Case, done: tuple[Licence, ...]) -> None:
@@ -614,7 +584,7 @@ async def finish(case: Case, done: tuple[Licence, ...]) -> None:
             link_text="Open the run",
         ),
     )
-    if remaining:
+    if remaining or new_tenant.needs_set_up(case):
         await case.record("done", f"{summary}. The ticket stays open for the follow-ups.")
         return
     await case.record("done", f"{summary}. Nothing is open.")

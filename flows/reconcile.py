@@ -17,8 +17,9 @@ from flows.end_on_request import end_on_request
 from flows.end_subscription import end_subscription
 from flows.guard_end import guard_end
 from flows.new_subscription import new_subscription
+from flows.set_up_tenant import set_up_tenant
 from flows.signature_deadline import signature_deadline
-from tasks import net, net_bridges, net_torn
+from tasks import net, net_bridges, net_tenants, net_torn
 from tasks.lost import revive_lost_runs
 from tasks.net import Found
 from tasks.office import open_office
@@ -45,6 +46,8 @@ async def reconcile() -> State[Any]:
             "deadlines": lambda: net_bridges.guard_deadlines(open_now),
             "agreed ends": net.guard_agreed_ends,
             "bridges' months": lambda: net_bridges.read_months(open_now),
+            "delegated rights": lambda: net_tenants.wake_by_relationships(open_now),
+            "admin accounts": lambda: net_tenants.wake_by_records(open_now),
             "order confirmations": net.file_late_confirmations,
             "lost runs": lost_runs,
         }
@@ -80,6 +83,7 @@ async def lost_runs() -> list[Found]:
         signature_deadline,
         guard_end,
         end_subscription,
+        set_up_tenant,
     )
     signatures = {flow.name: inspect.signature(flow.fn) for flow in flows}
     revived = await revive_lost_runs(signatures)

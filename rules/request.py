@@ -11,6 +11,7 @@ from rules.bridge import bridge_reference
 from rules.order import Billing, Frozen, Term
 from rules.people import AuthorisedContact, Person
 from rules.refusal import Problem, Refused
+from rules.tenant import account_name
 
 MOST_SEATS = 100_000
 
@@ -48,6 +49,8 @@ class LaunchForm(Frozen):
     follow_up_person: str = ""
     follow_up_work: str = ""
     envelope: str = ""
+    new_tenant: bool = False
+    tenant_admin: str = ""
 
 
 class BridgeLaunch(LaunchForm):
@@ -109,6 +112,11 @@ def read_form(form: LaunchForm, today: date) -> AskedRequest:
                 "is empty: Pax8 asks who of the customer accepted Microsoft's Customer Agreement.",
                 "Ask the customer; a name is never made up.",
             )
+    if form.new_tenant and (form.tenant.strip() or form.tenant_admin.strip()):
+        field = "tenant" if form.tenant.strip() else "tenant_admin"
+        problem(field, "P3", "is given, but the customer is said to have no tenant.", "Leave one of the two out.")
+    if form.tenant_admin.strip() and "@" not in form.tenant_admin:
+        problem("tenant_admin", "P8", f"'{form.tenant_admin}' is no mail address.", "Give the admin's, or leave it.")
     if form.follow_up_work.strip() and not form.follow_up_person.strip():
         problem("follow_up_person", "P13", "is empty, but there is follow-up work.", "Say who does it.")
     needed_by = _bridge_part(form, today, problems) if isinstance(form, BridgeLaunch) else None
@@ -236,7 +244,11 @@ class CheckedLine(Frozen):
 
 
 class Customer(Frozen):
-    """The customer in every system: Autotask company, Pax8 company, IT Glue organisation, Microsoft tenant."""
+    """The customer in every system: Autotask company, Pax8 company, IT Glue organisation, Microsoft tenant.
+
+    `new_tenant`: the customer had none when the request was checked. Until its prefix, company and tenant are known,
+    `prefix`, `pax8_id` and `tenant_id` are empty. `own_domains`: all that are known to be the customer's (P3).
+    """
 
     autotask_id: int
     name: str
@@ -246,6 +258,14 @@ class Customer(Frozen):
     tenant_id: str
     tenant_source: str
     gdap_active: bool
+    new_tenant: bool = False
+    prefix: str = ""
+    own_domains: tuple[str, ...] = ()
+
+    @property
+    def needs_tenant(self) -> bool:
+        """Whether an order would make the customer's tenant."""
+        return self.new_tenant and not self.tenant_id
 
 
 class BridgeAsk(Frozen):
@@ -293,6 +313,7 @@ class CheckedRequest(Frozen):
     notices: tuple[str, ...] = ()
     edition: int = 1
     bridge: BridgeAsk | None = None
+    tenant_admin: str = ""
 
     @property
     def title(self) -> str:
@@ -328,6 +349,14 @@ class CheckedRequest(Frozen):
                 for line in self.lines
             ),
         )
+
+    @property
+    def accounts(self) -> tuple[str, ...]:
+        """The accounts of those who get the licences: in a new tenant at onmicrosoft.com if without mail (P10)."""
+        customer = self.customer
+        if not customer.prefix:
+            return self.licence_users
+        return tuple(account_name(user, customer.prefix, customer.own_domains) for user in self.licence_users)
 
     def for_bridge(self) -> "CheckedRequest":
         """The bridge's own order: a month of the same lines on the Monthly term, under a reference of its own (B2)."""

@@ -3,6 +3,8 @@
 from datetime import date, timedelta
 from enum import StrEnum
 
+from pydantic import Field
+
 from rules.calendar import Calendar
 from rules.order import Frozen
 from rules.people import Person, same_address
@@ -77,6 +79,26 @@ class Patience(Frozen):
     hand_over_after: int
 
 
+class TenantSettings(Frozen):
+    """What a customer new to Microsoft 365 needs (P3, P8, P12). `answers` replace those of customers with a tenant.
+
+    `groups`: the security groups of ours that get the delegated roles. `tenant_traits`: which trait of the tenant's
+    asset holds its name, id and domain; empty: not documented there.
+    """
+
+    answers: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    shared_mail_domains: tuple[str, ...] = ()
+    admin_user: str = "admin"
+    admin_category: str = "Microsoft 365 admin"
+    key_category: str = "OTP secret key"
+    senior_group: str = "senior staff"
+    itglue_admin: Person | None = None
+    groups: tuple[str, ...] = ()
+    relationship_days: int = 730
+    tenant_traits: dict[str, str] = Field(default_factory=dict)
+    company_country: str = ""
+
+
 class Settings(Frozen):
     """Everything that an owner decides. People are configuration, never code."""
 
@@ -122,6 +144,7 @@ class Settings(Frozen):
     audit_paper_years: int = 5
     renewal_notice_days: int = 30
     seat_evidence_days: int = 30
+    tenants: TenantSettings = TenantSettings()
 
     def senior_for(self, requester_email: str) -> Person:
         """The senior colleague for a requester: the first on the list who isn't the requester (clauses, Roles)."""

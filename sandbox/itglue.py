@@ -27,7 +27,7 @@ from sandbox.itglue_seed import seed
 from sandbox.itglue_write import ORGANISATIONS, Writes, rendered, unknown, wants_secret
 from sandbox.rate import requests_within
 
-__all__ = ["PREFIX", "problem", "routes", "seed"]
+__all__ = ["PREFIX", "control", "problem", "routes", "seed"]
 
 PREFIX = "/itglue"
 LIMIT, WINDOW = "itglue.requests", timedelta(minutes=5)
@@ -117,6 +117,30 @@ def routes(world: World) -> list[BaseRoute]:
         Route("/api/{path:path}", api, methods=_METHODS),
         Route("/{path:path}", api, methods=_METHODS),
     ]
+
+
+def control(world: World) -> list[BaseRoute]:
+    """The lever below `/_sandbox`.
+
+    `POST itglue/passwords/{id}/store {"password"?, "otp_secret"?}`: a person writes into a record in IT Glue's pages.
+    """
+
+    async def store(request: Request) -> Response:
+        given = await json_body(request) or {}
+        record = world.store.get("itglue.passwords", request.path_params["key"])
+        if record is None or set(given) - {"password", "otp_secret"}:
+            return problem(404, "There is no such record, or a person can't write that.")
+        now = world.now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        changed: Record = {"updated-at": now}
+        if "password" in given:
+            changed |= {"password": given["password"], "password-updated-at": now}
+        if "otp_secret" in given:
+            changed |= {"otp-secret": given["otp_secret"]}
+        world.store.put("itglue.passwords", record["id"], {**record, **changed})
+        world.effect("password stored by a person", vendor="itglue", id=record["id"], title=record["name"])
+        return Response(status_code=204)
+
+    return [Route("/itglue/passwords/{key}/store", store, methods=["POST"])]
 
 
 class _Call:

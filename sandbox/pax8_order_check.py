@@ -5,6 +5,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from sandbox.core import Record, World
+from sandbox.new_tenants import is_taken
 from sandbox.pax8_catalogue import price_of
 from sandbox.pax8_wire import checked, refuse
 from sandbox.seed.catalogue import HAS_ACCOUNT, HAS_NO_ACCOUNT
@@ -119,6 +120,8 @@ class OrderCheck:
             wrong.append("Provisioning detail msTenantId must be a GUID")
         if answers.get("msDomain") and not re.fullmatch(r"[a-z0-9]{1,27}", answers["msDomain"]):
             wrong.append("Provisioning detail msDomain must be the prefix without .onmicrosoft.com")
+        elif answers.get("msDomain") and is_taken(self.world, answers["msDomain"]):
+            wrong.append("Provisioning detail msDomain is taken")
         accepted = answers.get("mca2020EffectiveDate")
         if accepted and not self._is_past_date(accepted):
             wrong.append("Provisioning detail mca2020EffectiveDate must be a date YYYY-MM-DD, not in the future")

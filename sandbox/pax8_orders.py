@@ -6,13 +6,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from sandbox.core import IncomingMail, Record, World, new_id
+from sandbox.new_tenants import NEW_PREFIX, SENDER
 from sandbox.pax8_catalogue import price_of
 from sandbox.pax8_order_check import ORDER, OrderCheck
 from sandbox.pax8_terms import at_midnight, begin_terms, end_term_at, keep, settle_later
 from sandbox.pax8_wire import body_object, midnight, mountain, paged, place, read_moment, refuse
 from sandbox.world import SEED
 
-SENDER = "no-reply@pax8.example"
 NEXT_END = "pax8.next_term_end"
 
 
@@ -119,6 +119,7 @@ class Orders:
             "commitment": {"id": commitment["id"], "term": commitment["term"]} if commitment else None,
             "spelling": ("commitment", "commitmentTerm")[number % 2],
             "tenantId": line["answers"].get("msTenantId"),
+            NEW_PREFIX: line["answers"].get("msDomain"),
             "orderId": order["id"],
         }
         begin_terms(self.world, subscription, at_midnight(today))

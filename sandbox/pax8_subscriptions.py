@@ -25,7 +25,7 @@ SORT = ("quantity", "startDate", "endDate", "createdDate", "billingStart", "pric
 FILTERS = ("companyId", "productId", "status", "billingTerm", "sort", "page", "size")
 _CHANGES = ("billingTerm", "price", "provisioningDetails", "quantity", "startDate")
 _CANCEL_WINDOW = timedelta(days=7)
-_HIDDEN = ("booking", "commitment", "orderId", "shows", "spelling", "tenantId", "vendorSkuId")
+_HIDDEN = ("booking", "commitment", "newPrefix", "orderId", "shows", "spelling", "tenantId", "vendorSkuId")
 _BILLED_MONTHS = {"Monthly": 1, "Annual": 12, "2-Year": 24, "3-Year": 36}
 
 

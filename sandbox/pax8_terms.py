@@ -4,6 +4,7 @@ import calendar
 import re
 from datetime import UTC, date, datetime, time, timedelta
 
+from sandbox import new_tenants
 from sandbox.core import Record, World, new_id
 from sandbox.pax8_wire import mountain, read_moment, same, zulu
 
@@ -91,6 +92,7 @@ def settle_later(world: World, subscription: Record) -> None:
     mode, _, seconds = str(world.setting("pax8.provisioning")).partition(":")
     if mode == "instant":
         subscription["status"] = "Active"
+        new_tenants.provide(world, subscription)
     elif mode == "seconds":
         due = world.now() + timedelta(seconds=float(seconds))
         world.timers.at(due, "pax8.settle", subscription_id=subscription["id"])
@@ -182,6 +184,7 @@ def settle(world: World, subscription_id: str) -> None:
     subscription = world.store.get("pax8.subscriptions", subscription_id)
     if subscription is not None and subscription["status"] == "PendingManual":
         subscription["status"] = "Active"
+        new_tenants.provide(world, subscription)
         keep(world, subscription)
         world.effect("subscription provisioned", **facts(subscription))
 

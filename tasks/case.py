@@ -13,6 +13,7 @@ from rules.order import Frozen
 from rules.people import Person
 from rules.refusal import Refused
 from rules.request import CheckedRequest
+from rules.tenant import initial_domain
 from tasks import casefile
 from tasks.casefile import Awaited, CaseFile, Entry
 from tasks.journal import Journal
@@ -228,13 +229,21 @@ def facts_of(request: CheckedRequest) -> tuple[tuple[str, str], ...]:
         ("Signs", f"{request.signer.name}, {request.signer.email}"),
         ("Requested by", str(request.requester)),
         ("Senior colleague", str(request.senior)),
-        ("Microsoft tenant", f"{request.customer.tenant_id} ({request.customer.tenant_source})"),
+        ("Microsoft tenant", tenant_in_words(request)),
     ]
     if request.annual_reason:
         facts.append(("Why annual", request.annual_reason))
     facts += [("Also there", notice) for notice in request.notices]
     facts.append(("Contracts", settings.contracts.email))
     return tuple(facts)
+
+
+def tenant_in_words(request: CheckedRequest) -> str:
+    """The customer's tenant, or what is known of the one that comes with the order."""
+    customer = request.customer
+    if customer.tenant_id:
+        return f"{customer.tenant_id} ({customer.tenant_source})"
+    return f"new: {initial_domain(customer.prefix)}" if customer.prefix else "new; its name is not settled yet"
 
 
 def bridge_facts(request: CheckedRequest) -> list[tuple[str, str]]:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from rules.bridge import bridge_reference
 from rules.order import Billing, LicenceOrder, OrderLine, Term
 from rules.product_map import MappedProduct
-from rules.provisioning import Question
+from rules.provisioning import AnswerBook, Question
 from rules.refusal import Problem, Refused
 from rules.request import AskedLine, CheckedLine, CheckedRequest, Offer
 from rules.subscribed import LiveSubscription, check_new, relatives
@@ -16,6 +16,9 @@ from tasks.tickets import markers_for
 from vendors.errors import NotFound
 from vendors.errors import Refused as VendorRefused
 from vendors.pax8 import PriceRow, Subscription
+
+NOT_AT_PAX8 = "not at Pax8 yet"
+"""Stands for the company of an order that is only looked at; no order can be sent with it."""
 
 
 async def check_line(asked: AskedLine, company_id: str, term: Term, billing: Billing) -> CheckedLine | list[Problem]:
@@ -69,12 +72,13 @@ def check_offer(line: CheckedLine, term: Term, billing: Billing) -> Problem | No
 async def offers_of(product_id: str, company_id: str, seats: int) -> tuple[Offer, ...]:
     """What a product costs for that many seats, on each of the two terms, with its own commitment ids.
 
-    Only prices whose commitment the product really offers and whose months fit the term (pax8.md §5).
+    Only prices whose commitment the product really offers and whose months fit the term (pax8.md §5). Without a
+    company, for a customer who isn't at Pax8 yet, they are everybody's.
     """
     pax8 = office().pax8
     commitments = {c.term: c for c in (await pax8.dependencies(product_id)).commitments}
     offers = []
-    for row in await pax8.pricing(product_id, company_id):
+    for row in await pax8.pricing(product_id, company_id or None):
         term, billing = _term_of(row), _billing_of(row.billing_term)
         commitment = commitments.get(row.commitment_term)
         if term is None or billing is None or commitment is None:
@@ -107,7 +111,9 @@ def _billing_of(text: str) -> Billing | None:
 
 
 async def live_subscriptions(company_id: str) -> tuple[LiveSubscription, ...]:
-    """Everything the customer has at Pax8, as the rules take it."""
+    """Everything the customer has at Pax8, as the rules take it; nothing where the customer isn't there yet."""
+    if not company_id:
+        return ()
     return tuple([as_live(s) async for s in office().pax8.subscriptions(company_id=company_id)])
 
 
@@ -193,6 +199,7 @@ def provisioning_facts(request: CheckedRequest, order_day: date) -> dict[str, st
     given, _, family = request.requester.name.rpartition(" ")
     return {
         "tenant_id": request.customer.tenant_id,
+        "onmicrosoft_prefix": request.customer.prefix,
         "mca_first_name": request.mca_first_name,
         "mca_last_name": request.mca_last_name,
         "mca_email": request.signer.email if settings.mca_customer_email else settings.shared_mailbox,
@@ -203,6 +210,14 @@ def provisioning_facts(request: CheckedRequest, order_day: date) -> dict[str, st
     }
 
 
+def answer_book(request: CheckedRequest) -> AnswerBook:
+    """The MSP's answers to Pax8's questions; for an order that makes the tenant, those of new customers before them."""
+    settings = office().settings
+    if not request.customer.needs_tenant:
+        return settings.answers
+    return AnswerBook(answers={**settings.answers.answers, **settings.tenants.answers})
+
+
 async def build_order(request: CheckedRequest) -> LicenceOrder:
     """The order as it would be written now: commitments and answers read fresh (P4 to P6).
 
@@ -210,7 +225,7 @@ async def build_order(request: CheckedRequest) -> LicenceOrder:
     """
     settings, now = office().settings, office().clock.now()
     order_day = settings.calendar.day_of(now)
-    facts = provisioning_facts(request, order_day)
+    facts, book = provisioning_facts(request, order_day), answer_book(request)
     lines: list[OrderLine] = []
     problems: list[Problem] = []
     for line in request.lines:
@@ -227,7 +242,7 @@ async def build_order(request: CheckedRequest) -> LicenceOrder:
             )
             for asked in await office().pax8.provision_details(line.product_id)
         ]
-        answers, unanswered = settings.answers.answer(line.field, line.product_name, questions, facts)
+        answers, unanswered = book.answer(line.field, line.product_name, questions, facts)
         problems += [*([problem] if problem else []), *unanswered]
         if offer is not None:
             lines.append(
@@ -247,7 +262,7 @@ async def build_order(request: CheckedRequest) -> LicenceOrder:
         reference=request.reference,
         customer=request.customer.name,
         ticket=request.ticket_number,
-        company_id=request.customer.pax8_id,
+        company_id=request.customer.pax8_id or NOT_AT_PAX8,
         ordered_by_email=settings.shared_mailbox,
         term=request.term,
         billing=request.billing,

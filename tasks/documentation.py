@@ -22,7 +22,11 @@ class DocumentedAsset(Frozen):
 
 def asset_name(licence: Licence, request: CheckedRequest) -> str:
     """The asset's name: the product and its term, which is also what it is found by."""
-    return f"{licence.product_name} ({request.term.value})"
+    return asset_name_of(licence.product_name, request.term.value)
+
+
+def asset_name_of(product: str, term: str) -> str:
+    return f"{product} ({term})"
 
 
 @step(key=lambda request, licence, envelope_id, occasion: f"{licence.subscription_id}{occasion}")
@@ -47,7 +51,7 @@ async def document_licence(
             "term": settings.asset_fields.terms.get(request.term.value, request.term.value),
             "agreement": f"{settings.docusign_url}/documents/details/{envelope_id}",
             "ticket": f"{request.ticket_number} {ticket_link(settings.autotask_url, request.ticket_id)}",
-            "users": "\n".join(request.licence_users) or None,
+            "users": "\n".join(request.accounts) or None,
             "notes": f"Ordered by procedure {request.reference}, requested by {request.requester.name}.",
         }
     )

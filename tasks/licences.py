@@ -18,7 +18,7 @@ from tasks.authority import Basis, assert_mapped_products, read_authority, who_g
 from tasks.office import office
 from tasks.requests import domains_of
 from tasks.step import assert_run_is_ours, step
-from tasks.tenant import find_tenant
+from tasks.tenant import find_tenant, still_no_tenant
 from tasks.tickets import MARKER, add_marker, marker_prefix, markers_of
 from vendors.autotask import TicketNote
 from vendors.errors import RateLimited, Unauthorised, Unavailable, UnclearOutcome
@@ -124,6 +124,8 @@ async def assert_right_customer(request: CheckedRequest, authority: OrderAuthori
     tenant that can't be confirmed any more is `Refused`: somebody records it, and it is tried again.
     """
     customer = request.customer
+    if not customer.pax8_id or (customer.needs_tenant and not customer.prefix):
+        raise NotCovered("The customer's company at Pax8 and the prefix of the new tenant aren't settled yet (P2, P3).")
     named = await office().autotask.company(customer.autotask_id)
     ticket = await office().autotask.ticket(request.ticket_id)
     organisation = await office().itglue.organisation_by_psa_id(customer.autotask_id)
@@ -139,6 +141,11 @@ async def assert_right_customer(request: CheckedRequest, authority: OrderAuthori
         wrong.append(f"the Pax8 company {bought_for.name} is not linked to Autotask's {customer.autotask_id}")
     if wrong:
         raise NotCovered("The order would go to another customer (N5, P2): " + "; ".join(wrong))
+    if customer.needs_tenant:
+        problems = await still_no_tenant(customer)
+        if problems:
+            raise Refused(problems)
+        return
     domains = dict.fromkeys(domain for person in who_gave(authority) for domain in domains_of(named, person))
     tenant = await find_tenant(named.name, tuple(domains), customer.itglue_id, customer.tenant_id)
     if isinstance(tenant, Problem):

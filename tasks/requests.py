@@ -24,13 +24,15 @@ from rules.request import (
     read_form,
 )
 from rules.subscribed import LiveSubscription
+from rules.tenant import derive_prefix, own_domains
 from tasks import catalogue
 from tasks.agreements import check_given_envelope
 from tasks.case import Case
 from tasks.contacts import authorised_contacts, check_confirmer, check_signer
+from tasks.new_tenant import known_by_now
 from tasks.office import office
 from tasks.runs import is_gone, runs_tagged
-from tasks.tenant import find_tenant
+from tasks.tenant import FoundTenant, check_no_tenant, find_tenant
 from vendors.autotask import Company, Contact, Resource, Ticket
 from vendors.errors import NotFound
 from vendors.errors import Refused as VendorRefused
@@ -55,7 +57,7 @@ async def check_request(case: Case, form: LaunchForm) -> CheckedRequest:
         checked = CheckedRequest.model_validate(kept)
         if (checked.run_id, checked.reference) != (str(case.run_id), case.reference):
             raise ForeignMemory(f"this run's memory holds another run's request: {checked.reference}, {checked.run_id}")
-        return checked
+        return known_by_now(checked, case.journal)
     asked = read_form(form, office().settings.calendar.day_of(case.now()))
     await announce(case, form)
     await adopt_orphan(case, form.envelope.strip())
@@ -105,15 +107,14 @@ async def look_everything_up(case: Case, asked: AskedRequest) -> CheckedRequest:
     keep(signer)
     bridge = check_bridge_people(asked, requester, contacts, authorised, company.name, problems)
     domains = domains_of(company, form.signer)
-    tenant = await find_tenant(company.name, domains, organisation.id, form.tenant)
-    keep(tenant)
-    pax8_company = await the_pax8_company(company, domains)
-    if isinstance(pax8_company, Problem):
-        raise Refused([*problems, pax8_company])
+    if form.new_tenant:
+        customer = await new_customer(asked, company, organisation.id, contacts, problems)
+    else:
+        customer = await customer_with_tenant(form, company, organisation.id, domains, problems)
 
     lines: list[CheckedLine] = []
     for line in asked.lines:
-        checked = await catalogue.check_line(line, pax8_company.id, form.term, form.billing_frequency)
+        checked = await catalogue.check_line(line, customer.pax8_id, form.term, form.billing_frequency)
         if isinstance(checked, CheckedLine):
             lines.append(checked)
         else:
@@ -127,7 +128,7 @@ async def look_everything_up(case: Case, asked: AskedRequest) -> CheckedRequest:
                 way_out="Start a second procedure for the rest.",
             )
         )
-    held = await catalogue.live_subscriptions(pax8_company.id)
+    held = await catalogue.live_subscriptions(customer.pax8_id)
     today = settings.calendar.day_of(case.now())
     start = asked.start or today
     problems += catalogue.check_subscribed(tuple(lines), form.term, start, held)
@@ -139,23 +140,13 @@ async def look_everything_up(case: Case, asked: AskedRequest) -> CheckedRequest:
         or isinstance(ticket, Problem)
         or isinstance(requester, Problem)
         or isinstance(signer, Problem)
-        or isinstance(tenant, Problem)
         or isinstance(follow_up, Problem)
     ):
         raise Refused(problems)
     request = CheckedRequest(
         reference=case.reference,
         run_id=str(case.run_id),
-        customer=Customer(
-            autotask_id=company.id,
-            name=company.name,
-            domain=domains[0] if domains else "",
-            pax8_id=pax8_company.id,
-            itglue_id=organisation.id,
-            tenant_id=tenant.tenant_id,
-            tenant_source=tenant.source,
-            gdap_active=tenant.gdap,
-        ),
+        customer=customer,
         ticket_id=ticket.id,
         ticket_number=ticket.number,
         requester=as_person(requester),
@@ -178,15 +169,131 @@ async def look_everything_up(case: Case, asked: AskedRequest) -> CheckedRequest:
         given_envelope=form.envelope.strip(),
         notices=catalogue.notices(tuple(lines), form.term, held, today),
         bridge=bridge.ask if bridge is not None else None,
+        tenant_admin=form.tenant_admin.strip(),
     )
-    if request.bridge is not None:
-        mocked = await catalogue.check_mock(await catalogue.build_order(request.for_bridge()))
+    await check_orders(request)
+    return request
+
+
+async def check_orders(request: CheckedRequest) -> None:
+    """Build each order that will be written, and let Pax8 check it; raises `Refused` (N5, P1).
+
+    A new customer's is built with the prefix that suggests itself; Pax8 can check it if the company is there.
+    """
+    customer = request.customer
+    if customer.needs_tenant:
+        prefix = derive_prefix(customer.name, customer.own_domains) or "newcustomer"
+        customer = customer.model_copy(update={"prefix": prefix})
+    tried = request.model_copy(update={"customer": customer})
+    for one in (tried.for_bridge(), tried) if request.bridge is not None else (tried,):
+        order = await catalogue.build_order(one)
+        mocked = await catalogue.check_mock(order) if customer.pax8_id else None
         if mocked is not None:
             raise Refused([mocked])
-    mocked = await catalogue.check_mock(await catalogue.build_order(request))
-    if mocked is not None:
-        raise Refused([mocked])
-    return request
+
+
+async def customer_with_tenant(
+    form: LaunchForm, company: Company, organisation_id: int, domains: tuple[str, ...], problems: list[Problem]
+) -> Customer:
+    """A customer who has a tenant and is at Pax8; raises `Refused` where one of the two can't be found (P2, P8)."""
+    tenant = await find_tenant(company.name, domains, organisation_id, form.tenant)
+    if isinstance(tenant, Problem):
+        problems.append(tenant)
+    pax8_company = await the_pax8_company(company, domains)
+    if isinstance(pax8_company, Problem):
+        raise Refused([*problems, pax8_company])
+    known = tenant if isinstance(tenant, FoundTenant) else FoundTenant(tenant_id="", source="", gdap=False)
+    return Customer(
+        autotask_id=company.id,
+        name=company.name,
+        domain=domains[0] if domains else "",
+        pax8_id=pax8_company.id,
+        itglue_id=organisation_id,
+        tenant_id=known.tenant_id,
+        tenant_source=known.source,
+        gdap_active=known.gdap,
+    )
+
+
+async def new_customer(
+    asked: AskedRequest, company: Company, organisation_id: int, contacts: list[Contact], problems: list[Problem]
+) -> Customer:
+    """A customer new to Microsoft 365; whatever speaks against it is added to `problems` (P2, P3)."""
+    form, settings = asked.form, office().settings
+    people = [form.signer, getattr(form, "confirmer", ""), *(c.email for c in contacts if c.active)]
+    found = [domain for email in (*people, *asked.licence_users) for domain in domains_of(company, email)]
+    own = own_domains(dict.fromkeys(found), settings.tenants.shared_mail_domains)
+    problems += await check_no_tenant(company.name, own, own, organisation_id)
+    problems += check_tenant_settings()
+    linked, _ = await pax8_companies(company, own)
+    at_pax8 = linked[0] if len(linked) == 1 else None
+    if len(linked) > 1:
+        problems.append(two_companies(linked))
+    elif at_pax8 is not None and await catalogue.live_subscriptions(at_pax8.id):
+        problems.append(
+            Problem(
+                field="new_tenant",
+                clause="P3",
+                message=f"{at_pax8.name} has subscriptions at Pax8, so it has a tenant already.",
+                way_out="Record the tenant's id in IT Glue, and start again without 'new_tenant'.",
+            )
+        )
+    elif at_pax8 is None:
+        problems += check_address(company)
+    return Customer(
+        autotask_id=company.id,
+        name=company.name,
+        domain=own[0] if own else "",
+        pax8_id=at_pax8.id if at_pax8 is not None and at_pax8.is_active else "",
+        itglue_id=organisation_id,
+        tenant_id="",
+        tenant_source="",
+        gdap_active=False,
+        new_tenant=True,
+        own_domains=own,
+    )
+
+
+def check_tenant_settings() -> list[Problem]:
+    """What must be decided before anybody gets a tenant: what Pax8 is answered, and who gets the delegated roles."""
+    settings = office().settings
+    missing = [
+        name
+        for name, there in (
+            ("new_tenant_answers", settings.tenants.answers),
+            ("gdap_roles", settings.gdap_roles),
+            ("gdap_groups", settings.tenants.groups),
+            ("application_traits, passwords", "passwords" in settings.asset_fields.traits),
+            ("tenant_traits", {"name", "id"} <= set(settings.tenants.tenant_traits)),
+        )
+        if not there
+    ]
+    if not missing:
+        return []
+    return [
+        Problem(
+            field="new_tenant",
+            clause="P3",
+            message=f"the settings don't say {', '.join(missing)}.",
+            way_out="Have the settings block completed.",
+        )
+    ]
+
+
+def check_address(company: Company) -> list[Problem]:
+    """What Pax8 demands of a new company, and Autotask must know (P2, pax8.md §4)."""
+    needed = {"phone": company.phone, "street": company.street, "city": company.city, "zip code": company.postal_code}
+    missing = [name for name, value in needed.items() if not value.strip()]
+    if not missing:
+        return []
+    return [
+        Problem(
+            field="customer",
+            clause="P2",
+            message=f"{company.name} is not in Pax8, and Autotask lacks its {', '.join(missing)}.",
+            way_out="Complete the company in Autotask.",
+        )
+    ]
 
 
 @dataclass(frozen=True)
@@ -323,20 +430,12 @@ def domains_of(company: Company, email: str) -> tuple[str, ...]:
 
 async def the_pax8_company(company: Company, domains: tuple[str, ...]) -> Pax8Company | Problem:
     """The Pax8 company whose external id is the Autotask company. None or two: refused, hits named (P2)."""
-    linked, alike = [], []
-    async for candidate in office().pax8.companies():
-        if candidate.external_id == str(company.id):
-            linked.append(candidate)
-        elif candidate.name.casefold() == company.name.casefold() or any(
-            domain and domain in candidate.website for domain in domains
-        ):
-            alike.append(candidate)
+    linked, alike = await pax8_companies(company, domains)
     if len(linked) == 1 and linked[0].is_active:
         return linked[0]
     if len(linked) > 1:
-        message = "two Pax8 companies carry this customer's id: " + ", ".join(c.name for c in linked)
-        way_out = "Remove the id from the wrong one in the Pax8 portal."
-    elif linked:
+        return two_companies(linked)
+    if linked:
         message = f"the Pax8 company {linked[0].name} is '{linked[0].status}', orders need Active."
         way_out = "Complete its primary contacts in the Pax8 portal."
     elif alike:
@@ -346,6 +445,31 @@ async def the_pax8_company(company: Company, domains: tuple[str, ...]) -> Pax8Co
         message = "this customer is not in Pax8."
         way_out = "A customer new to Pax8 can't be ordered for with this procedure yet."
     return Problem(field="customer", clause="P2", message=message, way_out=way_out)
+
+
+def two_companies(linked: list[Pax8Company]) -> Problem:
+    """Two companies at Pax8 for one of ours: nobody may pick one of them by chance (P2)."""
+    return Problem(
+        field="customer",
+        clause="P2",
+        message="two Pax8 companies carry this customer's id: " + ", ".join(c.name for c in linked),
+        way_out="Remove the id from the wrong one in the Pax8 portal.",
+    )
+
+
+async def pax8_companies(company: Company, domains: tuple[str, ...]) -> tuple[list[Pax8Company], list[Pax8Company]]:
+    """Every Pax8 company that carries the customer's id, and those that are alike by name or domain (P2)."""
+    linked, alike = [], []
+    async for candidate in office().pax8.companies():
+        if candidate.status == "Deleted":
+            continue
+        if candidate.external_id == str(company.id):
+            linked.append(candidate)
+        elif candidate.name.casefold() == company.name.casefold() or any(
+            domain and domain in candidate.website for domain in domains
+        ):
+            alike.append(candidate)
+    return linked, alike
 
 
 async def adopt_orphan(case: Case, envelope_id: str) -> None:
@@ -374,6 +498,11 @@ def asked_tag(ticket: str, product: str) -> str:
     return f"asked:{ticket.strip()}:{product.strip().casefold()}"
 
 
+def tenant_tag(company_id: int) -> str:
+    """What every run bears that gives a customer a tenant, so that there is never a second one (P3)."""
+    return f"new-tenant:{company_id}"
+
+
 async def announce(case: Case, form: LaunchForm) -> None:
     """Say, before the long look-up, what this run is about, so that a second start sees it."""
     await case.tag(*(asked_tag(form.ticket, product) for product in products_of(form)))
@@ -392,6 +521,8 @@ async def guard_double_start(case: Case, request: CheckedRequest) -> None:
     """
     lines = request.lines
     about = {one.field: (one.product_name, asked_tag(request.ticket_number, one.product_name)) for one in lines}
+    if request.customer.new_tenant:
+        about["new_tenant"] = (f"{request.customer.name}'s tenant", tenant_tag(request.customer.autotask_id))
     await one_start_each(case, about, request.ticket_number)
 
 

@@ -14,6 +14,7 @@ RECONCILE = "reconcile/main"
 END_SUBSCRIPTION = "end-subscription/main"
 SIGNATURE_DEADLINE = "signature-deadline/main"
 GUARD_END = "guard-end/main"
+SET_UP_TENANT = "set-up-tenant/main"
 TIMED = "timed"
 """Every run that is booked for a moment of the business's clock carries this tag, and the moment as `until:`."""
 NET = timedelta(minutes=15)

@@ -19,6 +19,7 @@ from rules.settings import (
     Release,
     Settings,
     Templates,
+    TenantSettings,
 )
 
 
@@ -98,7 +99,7 @@ class CountersignSettings(Block):
         default=(
             "name = application-name\nvendor = vendor\nseats = licence-count\nsubscription = subscription-id\n"
             "renewal = renewal-date\nterm = term\nagreement = agreement\nticket = ticket\nusers = licensed-users\n"
-            "notes = notes"
+            "notes = notes\npasswords = related-passwords"
         ),
         description="Which trait of it holds what, one a line: ours = name-key.",
     )
@@ -108,6 +109,38 @@ class CountersignSettings(Block):
     )
     tenant_type: str = Field(default="Microsoft tenant", description="IT Glue type that holds the tenant id.")
     tenant_trait: str = Field(default="tenant-id", description="Its name-key for the tenant id.")
+
+    tenant_traits: str = Field(
+        default="name = tenant-name\nid = tenant-id\ndomain = onmicrosoft",
+        description="Which trait of it holds what, one a line: ours = name-key. Empty: no tenant is documented (P11).",
+    )
+    new_tenant_answers: str = Field(
+        default="",
+        description="For customers without a tenant, one answer a line: key = answer; {onmicrosoft_prefix} (P3).",
+    )
+    shared_mail_domains: str = Field(
+        default=(
+            "gmail.com\ngooglemail.com\noutlook.com\nhotmail.com\nlive.com\nmsn.com\nyahoo.com\naol.com\nicloud.com\n"
+            "me.com\nproton.me\nprotonmail.com\ngmx.com\ngmx.net\ncomcast.net\nverizon.net\natt.net"
+        ),
+        description="Domains of public mail providers, which are no customer's own, one a line (P3).",
+    )
+    admin_user: str = Field(default="admin", description="The user name of a new tenant's admin, before the @ (P7).")
+    admin_category: str = Field(
+        default="Microsoft 365 admin", description="IT Glue password category of admin accounts (P11)."
+    )
+    key_category: str = Field(default="OTP secret key", description="IT Glue category of OTP secret keys (P12).")
+    senior_group: str = Field(default="senior staff", description="IT Glue group that may see OTP secret keys (P12).")
+    itglue_admin: str = Field(
+        default="", description="Who administers IT Glue: Name <address>. Empty: the first of senior staff."
+    )
+    gdap_groups: str = Field(
+        default="", description="Security groups that get the delegated roles, one a line: id, then a remark (P8)."
+    )
+    gdap_days: int = Field(default=730, gt=0, le=730, description="How many days a relationship lasts (P8).")
+    company_country: str = Field(
+        default="", description="Country of customers created at Pax8, ISO code. Empty: that of the holiday calendar."
+    )
 
     note_type: str = Field(default="Task Notes", description="Autotask label of the note type.")
     publish_internal: str = Field(default="Internal Users Only", description="Autotask label: our eyes only.")
@@ -231,6 +264,19 @@ class CountersignSettings(Block):
             audit_paper_years=self.audit_paper_years,
             renewal_notice_days=self.renewal_notice_days,
             seat_evidence_days=self.seat_evidence_days,
+            tenants=TenantSettings(
+                answers=AnswerBook.parse(self.new_tenant_answers).answers,
+                shared_mail_domains=tuple(line.split()[0] for line in _lines(self.shared_mail_domains)),
+                admin_user=self.admin_user,
+                admin_category=self.admin_category,
+                key_category=self.key_category,
+                senior_group=self.senior_group,
+                itglue_admin=read_person("itglue_admin", self.itglue_admin) if self.itglue_admin.strip() else None,
+                groups=tuple(line.split()[0] for line in _lines(self.gdap_groups)),
+                relationship_days=self.gdap_days,
+                tenant_traits=_pairs("tenant_traits", self.tenant_traits),
+                company_country=self.company_country,
+            ),
             order_settle=timedelta(seconds=self.order_settle_seconds),
             provisioning_poll=timedelta(seconds=self.provisioning_poll_seconds),
             provisioning_inline=timedelta(seconds=self.provisioning_inline_seconds),

@@ -3,8 +3,11 @@
 from dataclasses import dataclass
 
 from rules.refusal import Problem
+from rules.request import Customer
+from rules.tenant import initial_domain
 from tasks.office import office
 from vendors.errors import NotFound
+from vendors.graph import Relationship
 
 
 @dataclass(frozen=True)
@@ -19,21 +22,10 @@ class FoundTenant:
 async def find_tenant(
     customer: str, domains: tuple[str, ...], organisation_id: int, chosen: str
 ) -> FoundTenant | Problem:
-    """The customer's one tenant. Several: `chosen` decides, or the problem lists them. None: refused for now."""
+    """The customer's one tenant. Several: `chosen` decides, or the problem lists them. None: refused."""
     settings = office().settings
     active = await office().partner.relationships()
-    found: dict[str, str] = {}
-    for tenant_id in await tenants_in_itglue(organisation_id):
-        found[tenant_id] = "IT Glue"
-    for relationship in active:
-        same_name = relationship.customer_name.casefold() == customer.casefold()
-        if relationship.customer_tenant_id and (same_name or relationship.customer_tenant_id in found):
-            found[relationship.customer_tenant_id] = f"GDAP relationship {relationship.display_name}"
-    if not found:
-        for domain in domains:
-            tenant = await office().partner.find_tenant(domain)
-            if tenant is not None and any(r.customer_tenant_id == tenant.tenant_id for r in active):
-                found[tenant.tenant_id] = f"GDAP relationship, by the domain {domain}"
+    found = await known_tenants(customer, domains, organisation_id, active)
     chosen = chosen.strip()
     if chosen and chosen not in found:
         listed = ", ".join(f"{tenant} ({source})" for tenant, source in found.items()) or "none"
@@ -57,13 +49,87 @@ async def find_tenant(
             clause="P8",
             message=f"no Microsoft tenant of {customer} is known: no active GDAP relationship, no "
             f"'{settings.asset_fields.tenant_type}' asset in IT Glue.",
-            way_out="If the customer has one, record its id in IT Glue and start again. A customer without any "
-            "Microsoft tenant can't be ordered for with this procedure yet.",
+            way_out="If the customer has one, record its id in IT Glue and start again. If the customer is new to "
+            "Microsoft 365, ask, and start again with 'new_tenant'.",
         )
     tenant_id = chosen or next(iter(found))
     needed = frozenset(settings.gdap_roles)
     gdap = any(r.customer_tenant_id == tenant_id and needed <= r.roles for r in active)
     return FoundTenant(tenant_id=tenant_id, source=found[tenant_id], gdap=gdap)
+
+
+async def known_tenants(
+    customer: str, domains: tuple[str, ...], organisation_id: int, active: list[Relationship]
+) -> dict[str, str]:
+    """The customer's tenants that we know of, with where from: IT Glue, active relationships, then by the domains."""
+    found: dict[str, str] = {}
+    for tenant_id in await tenants_in_itglue(organisation_id):
+        found[tenant_id] = "IT Glue"
+    for relationship in active:
+        same_name = relationship.customer_name.casefold() == customer.casefold()
+        if relationship.customer_tenant_id and (same_name or relationship.customer_tenant_id in found):
+            found[relationship.customer_tenant_id] = f"GDAP relationship {relationship.display_name}"
+    if not found:
+        for domain in domains:
+            tenant = await office().partner.find_tenant(domain)
+            if tenant is not None and any(r.customer_tenant_id == tenant.tenant_id for r in active):
+                found[tenant.tenant_id] = f"GDAP relationship, by the domain {domain}"
+    return found
+
+
+async def check_no_tenant(
+    customer: str, domains: tuple[str, ...], own: tuple[str, ...], organisation_id: int
+) -> list[Problem]:
+    """Whatever says that a customer who is said to be new to Microsoft 365 has a tenant already (P3).
+
+    Every one of the customer's own domains is looked up in Microsoft's public discovery: never a second tenant.
+    """
+    active = await office().partner.relationships()
+    known = await known_tenants(customer, domains, organisation_id, active)
+    problems = [
+        Problem(
+            field="new_tenant",
+            clause="P3",
+            message=f"{customer} has a Microsoft tenant: {tenant} ({source}).",
+            way_out="Start again without 'new_tenant'.",
+        )
+        for tenant, source in known.items()
+    ]
+    for domain in own:
+        tenant = await office().partner.find_tenant(domain)
+        if tenant is not None and tenant.tenant_id not in known:
+            problems.append(
+                Problem(
+                    field="new_tenant",
+                    clause="P3",
+                    message=f"{domain} belongs to a Microsoft tenant already: {tenant.display_name}, "
+                    f"{tenant.default_domain_name}, {tenant.tenant_id}.",
+                    way_out="Ask the customer. If it is theirs, record its id in IT Glue and start again without "
+                    "'new_tenant'; if the domain isn't theirs, correct the contact or website in Autotask, or name it "
+                    "among 'shared_mail_domains' of the settings.",
+                )
+            )
+    return problems
+
+
+async def is_prefix_taken(prefix: str) -> bool:
+    """Whether somebody has that onmicrosoft.com domain already, by Microsoft's public discovery (P3)."""
+    return await office().partner.find_tenant(initial_domain(prefix)) is not None
+
+
+async def still_no_tenant(customer: Customer) -> list[Problem]:
+    """The look right before the order that makes a tenant: still none, and the prefix is still free (P3)."""
+    problems = await check_no_tenant(customer.name, customer.own_domains, customer.own_domains, customer.itglue_id)
+    if not problems and await is_prefix_taken(customer.prefix):
+        problems.append(
+            Problem(
+                field="prefix",
+                clause="P3",
+                message=f"{initial_domain(customer.prefix)} is taken by now.",
+                way_out="If it is the customer's, this procedure must not order: withdraw it. Else start anew.",
+            )
+        )
+    return problems
 
 
 async def tenants_in_itglue(organisation_id: int) -> list[str]:

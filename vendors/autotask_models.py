@@ -38,6 +38,10 @@ class Company(Entity):
     number: Text = Field(default="", alias="companyNumber")
     website: Text = Field(default="", alias="webAddress")
     phone: Text = ""
+    street: Text = Field(default="", alias="address1")
+    city: Text = ""
+    state: Text = ""
+    postal_code: Text = Field(default="", alias="postalCode")
     active: LenientBool = Field(default=True, alias="isActive")
     udf: UserDefinedFields = Field(default_factory=dict, alias="userDefinedFields")
 

@@ -1,15 +1,17 @@
 """The partner's view by Graph: delegated admin relationships, whose domain is whose, and customers' tenants."""
 
 import re
+from collections.abc import Iterable
 from types import TracebackType
 from typing import Any, Self
 
-from vendors.graph_http import GRAPH, LOGIN, GraphHttp, Login, quoted
+from vendors.graph_http import GRAPH, LOGIN, GraphHttp, Login, quoted, segment
 from vendors.graph_tenant import CustomerTenant
 from vendors.http import NotFound, Refused, RetryPolicy, Token
 from vendors.wire import MaybeDateTime, VendorModel, text
 
 VENDOR = "Graph partner"
+_RELATIONSHIPS = "/tenantRelationships/delegatedAdminRelationships"
 _DOMAIN = re.compile(r"(?i)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)+")
 
 
@@ -26,6 +28,15 @@ class Relationship(VendorModel):
     customer_name: str = ""
     roles: frozenset[str] = frozenset()
     end: MaybeDateTime = None
+
+
+class AccessAssignment(VendorModel):
+    """Roles of a relationship that a security group of ours holds; they work while `status` is active (graph.md §6)."""
+
+    id: str
+    status: str
+    group_id: str = ""
+    roles: frozenset[str] = frozenset()
 
 
 class Tenant(VendorModel):
@@ -94,10 +105,52 @@ class GraphPartner:
     async def relationships(self, status: str = "active") -> list[Relationship]:
         """Return the delegated admin relationships of one status, e.g. active or approvalPending."""
         found = await self._graph.list(
-            "/tenantRelationships/delegatedAdminRelationships",
+            _RELATIONSHIPS,
             {"$filter": f"status eq {quoted(status)}", "$top": 300},
         )
         return [one for one in map(_relationship, found) if one.status == status]
+
+    async def all_relationships(self) -> list[Relationship]:
+        """Return the relationships of every status; a call for 300."""
+        return [_relationship(record) for record in await self._graph.list(_RELATIONSHIPS, {"$top": 300})]
+
+    async def relationship(self, relationship_id: str) -> Relationship:
+        """Return one relationship; `NotFound` when it is gone."""
+        return _relationship(await self._graph.get(f"{_RELATIONSHIPS}/{segment(relationship_id)}"))
+
+    async def create_relationship(
+        self, name: str, roles: Iterable[str], *, days: int, tenant_id: str, customer: str
+    ) -> Relationship:
+        """Create a relationship for one tenant, not sent to anybody yet. `name` is unique over all of ours (§6).
+
+        Look for the name first. It isn't extended by itself.
+        """
+        body = {
+            "displayName": name,
+            "duration": f"P{days}D",
+            "autoExtendDuration": "PT0S",
+            "customer": {"tenantId": tenant_id, "displayName": customer},
+            "accessDetails": _unified(roles),
+        }
+        return _relationship(await self._graph.post(_RELATIONSHIPS, body))
+
+    async def lock_for_approval(self, relationship_id: str) -> None:
+        """Finalise a relationship that is `created`: from then on its link can be approved (§6)."""
+        path = f"{_RELATIONSHIPS}/{segment(relationship_id)}/requests"
+        await self._graph.post(path, {"action": "lockForApproval"})
+
+    async def assignments(self, relationship_id: str) -> list[AccessAssignment]:
+        """Return which groups of ours hold which roles of a relationship."""
+        path = f"{_RELATIONSHIPS}/{segment(relationship_id)}/accessAssignments"
+        return [_assignment(record) for record in await self._graph.list(path)]
+
+    async def assign_roles(self, relationship_id: str, group_id: str, roles: Iterable[str]) -> AccessAssignment:
+        """Give a security group of ours roles of an active relationship. Look first; it is pending for a while."""
+        path = f"{_RELATIONSHIPS}/{segment(relationship_id)}/accessAssignments"
+        container = {"accessContainerId": group_id, "accessContainerType": "securityGroup"}
+        return _assignment(
+            await self._graph.post(path, {"accessContainer": container, "accessDetails": _unified(roles)})
+        )
 
     async def find_tenant(self, domain: str) -> Tenant | None:
         """Return the Microsoft tenant that a domain belongs to; None if Microsoft knows none."""
@@ -143,3 +196,17 @@ def _relationship(record: dict[str, Any]) -> Relationship:
         roles=frozenset(text(role, "roleDefinitionId") for role in roles),
         end=record.get("endDateTime"),
     )
+
+
+def _assignment(record: dict[str, Any]) -> AccessAssignment:
+    roles = (record.get("accessDetails") or {}).get("unifiedRoles") or []
+    return AccessAssignment(
+        id=text(record, "id"),
+        status=text(record, "status"),
+        group_id=text(record.get("accessContainer") or {}, "accessContainerId"),
+        roles=frozenset(text(role, "roleDefinitionId") for role in roles),
+    )
+
+
+def _unified(roles: Iterable[str]) -> dict[str, Any]:
+    return {"unifiedRoles": [{"roleDefinitionId": role} for role in sorted(set(roles))]}

@@ -48,6 +48,15 @@ class TenantUser(VendorModel):
     account_enabled: bool = False
     usage_location: str = ""
     sku_ids: frozenset[str] = frozenset()
+    created_at: MaybeDateTime = None
+    password_changed_at: MaybeDateTime = None
+
+    @property
+    def password_was_changed(self) -> bool | None:
+        """Whether the password was changed after the account had been made; None: Microsoft doesn't say."""
+        if self.created_at is None or self.password_changed_at is None:
+            return None
+        return self.password_changed_at > self.created_at
 
 
 class Domain(VendorModel):
@@ -88,7 +97,8 @@ class CustomerTenant:
 
     async def user(self, upn: str) -> TenantUser | None:
         """Return a user by principal name; None if there is none."""
-        fields = "id,userPrincipalName,displayName,accountEnabled,usageLocation,assignedLicenses"
+        fields = "id,userPrincipalName,displayName,accountEnabled,usageLocation,assignedLicenses,"
+        fields += "createdDateTime,lastPasswordChangeDateTime"
         try:
             record = await self._graph.get(f"/users/{segment(upn)}", {"$select": fields})
         except NotFound:
@@ -100,7 +110,13 @@ class CustomerTenant:
             account_enabled=bool(record.get("accountEnabled")),
             usage_location=text(record, "usageLocation"),
             sku_ids=frozenset(text(one, "skuId") for one in record.get("assignedLicenses") or []),
+            created_at=record.get("createdDateTime"),
+            password_changed_at=record.get("lastPasswordChangeDateTime"),
         )
+
+    async def software_tokens(self, upn: str) -> int:
+        """Return how many authenticator apps an account has; their keys can't be read (graph.md §7.4)."""
+        return len(await self._graph.list(f"/users/{segment(upn)}/authentication/softwareOathMethods"))
 
     async def domains(self) -> list[Domain]:
         """Return the tenant's domains."""

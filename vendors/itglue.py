@@ -1,24 +1,25 @@
 """IT Glue: organisations by their Autotask id, flexible assets without lost traits, and who may see what."""
 
 from collections.abc import Mapping
-from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any
 
-import httpx
 from prefect.blocks.core import Block
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr
 
-from vendors.http import ErrorDetail, NotFound, Refused, RetryPolicy, UnclearOutcome, VendorHttp
+from vendors.http import NotFound, Refused, UnclearOutcome
+from vendors.itglue_http import JSON_API, VENDOR, named
 from vendors.itglue_models import (
     AssetField,
     FlexibleAsset,
     FlexibleAssetType,
     Group,
     Organisation,
+    PasswordCategory,
     PasswordRecord,
-    Resource,
+    ShownPassword,
     User,
 )
+from vendors.itglue_passwords import Passwords
 from vendors.itglue_traits import FieldMap, LayoutMismatch, merged
 
 __all__ = [
@@ -31,62 +32,19 @@ __all__ = [
     "ITGlueBlock",
     "LayoutMismatch",
     "Organisation",
+    "PasswordCategory",
     "PasswordRecord",
+    "ShownPassword",
     "User",
 ]
 
-VENDOR = "IT Glue"
-_JSON_API = {"Content-Type": "application/vnd.api+json"}
-_PAGE = 200
 
-_R = TypeVar("_R", bound=Resource)
-
-
-def read_error(response: httpx.Response) -> ErrorDetail:
-    """Read JSON:API's `{"errors": [{title, detail, source}]}`; gateways may answer no JSON at all (§6)."""
-    body = response.json()
-    errors = body.get("errors") if isinstance(body, dict) else None
-    return ErrorDetail("; ".join(_in_words(error) for error in errors or []))
-
-
-class ITGlue:
+class ITGlue(Passwords):
     """One IT Glue account by its API key (itglue.md); an async context manager.
 
     Names are compared exactly, on this side. Every method raises `VendorError`s. There is no idempotency:
     look for organisation + name before creating. 3000 calls in 5 minutes are allowed.
     """
-
-    def __init__(
-        self,
-        *,
-        api_key: str,
-        address: str = "https://api.itglue.com",
-        timeout: float = 60.0,
-        policy: RetryPolicy | None = None,
-    ) -> None:
-        self._http = VendorHttp(
-            VENDOR,
-            address.rstrip("/"),
-            None,
-            read_error,
-            headers={"x-api-key": api_key},
-            timeout=timeout,
-            max_concurrency=4,
-            secrets=(api_key,),
-            policy=policy,
-        )
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.aclose()
-
-    async def aclose(self) -> None:
-        """Close the connections."""
-        await self._http.aclose()
 
     async def check(self) -> str:
         """Return one line saying that the key works; raises `VendorError` if it doesn't.
@@ -122,7 +80,7 @@ class ITGlue:
 
     async def flexible_asset_type(self, name: str) -> FlexibleAssetType:
         """Return the layout of that exact name, with its fields; `NotFound` if the account has none."""
-        found = await self._list(FlexibleAssetType, "/flexible_asset_types", _named(name))
+        found = await self._list(FlexibleAssetType, "/flexible_asset_types", named(name))
         layout = next((one for one in found if one.name == name), None)
         if layout is None:
             raise NotFound(VENDOR, f"the account has no flexible asset type {name!r}")
@@ -136,7 +94,7 @@ class ITGlue:
             {
                 "filter[flexible-asset-type-id]": type_id,
                 "filter[organization-id]": organisation_id,
-                **_named(name),
+                **named(name),
             },
         )
         return [asset for asset in found if not asset.archived and name in (None, asset.name)]
@@ -183,21 +141,8 @@ class ITGlue:
 
     async def groups(self, name: str | None = None) -> list[Group]:
         """Return the groups; with `name`, those of exactly that name."""
-        found = await self._list(Group, "/groups", _named(name))
+        found = await self._list(Group, "/groups", named(name))
         return [group for group in found if name in (None, group.name)]
-
-    async def passwords(self, organisation_id: int, name: str) -> list[PasswordRecord]:
-        """Return the records, without their secrets, of exactly that name; archived ones are left out."""
-        found = await self._list(
-            PasswordRecord,
-            "/passwords",
-            {
-                "filter[organization_id]": organisation_id,
-                **_named(name),
-                "show_password": "false",
-            },
-        )
-        return [record for record in found if record.name == name and not record.archived]
 
     async def _with_fields(self, layout: FlexibleAssetType) -> FlexibleAssetType:
         path = f"/flexible_asset_types/{layout.id}/relationships/flexible_asset_fields"
@@ -205,36 +150,9 @@ class ITGlue:
 
     async def _write_asset(self, method: str, path: str, attributes: Mapping[str, Any]) -> FlexibleAsset:
         body = {"data": {"type": "flexible-assets", "attributes": attributes}}
-        response = await self._http.write(method, path, json=body, headers=_JSON_API)
+        response = await self._http.write(method, path, json=body, headers=JSON_API)
         answer = self._http.payload(response, write=True)
         return self._read(FlexibleAsset, answer.get("data"), response=response)
-
-    async def _get(self, path: str, params: Mapping[str, str | int | None] | None = None) -> dict[str, Any]:
-        response = await self._http.read("GET", path, params=params)
-        answer = self._http.payload(response)
-        if not isinstance(answer, dict) or "data" not in answer:
-            raise self._http.unreadable(response, "the answer has no data")
-        return answer
-
-    async def _list(self, kind: type[_R], path: str, params: Mapping[str, str | int | None]) -> list[_R]:
-        found: list[_R] = []
-        page: int | None = 1
-        while page is not None:
-            answer = await self._get(path, {**params, "page[number]": page, "page[size]": _PAGE})
-            found += [self._read(kind, data) for data in answer["data"]]
-            following = (answer.get("meta") or {}).get("next-page")
-            page = int(following) if following else None
-        return found
-
-    def _read(self, kind: type[_R], data: Any, *, response: httpx.Response | None = None) -> _R:
-        try:
-            return kind.of(data)
-        except (ValidationError, KeyError, TypeError):
-            pass  # pydantic's error would quote the record
-        why = f"a record of kind {kind.__name__} can't be read"
-        if response is not None:
-            raise self._http.unreadable(response, why, write=True)
-        raise Refused(VENDOR, why)
 
 
 class ITGlueBlock(Block):
@@ -259,17 +177,3 @@ class ITGlueBlock(Block):
         """Return one line saying that the key works; raises `VendorError` saying what is wrong."""
         async with self.client() as itglue:
             return await itglue.check()
-
-
-def _named(name: str | None) -> dict[str, str]:
-    # A comma divides several values (itglue.md §3): such a name is looked for on this side only.
-    return {} if name is None or "," in name else {"filter[name]": name}
-
-
-def _in_words(error: Any) -> str:
-    if not isinstance(error, dict):
-        return str(error)
-    title, detail = str(error.get("title") or ""), str(error.get("detail") or "")
-    pointer = str((error.get("source") or {}).get("pointer") or "")
-    words = ": ".join(part for part in (title, detail) if part)
-    return f"{words} ({pointer})" if pointer else words

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, ConfigDict, Field
 
+from rules.secrecy import holds_seed
 from vendors.wire import LenientBool, MaybeDateTime, VendorModel
 
 
@@ -97,15 +98,51 @@ class Group(Resource):
     name: Text = ""
 
 
+class PasswordCategory(Resource):
+    """The type of a password; an account's own data (itglue.md §4.3)."""
+
+    name: Text = ""
+
+
 class PasswordRecord(Resource):
-    """What stands around a password, never the password itself (itglue.md §4.2 and §8)."""
+    """What stands around a password, never the password itself (itglue.md §4.2 and §8).
+
+    `otp_enabled` None: IT Glue doesn't say (§9). The notes are read for one thing only, whether they hold what looks
+    like a secret key, and then forgotten.
+    """
 
     name: Text = ""
     username: Text = ""
     organization_id: int
+    password_category_id: int | None = None
     password_category_name: Text = ""
     restricted: LenientBool = False
     archived: LenientBool = False
+    otp_enabled: bool | None = None
+    seed_in_words: bool = False
     resource_url: Text = ""
+    created_at: MaybeDateTime = None
     password_updated_at: MaybeDateTime = None
     updated_at: MaybeDateTime = None
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> Self:
+        """Read one object of an answer's `data`."""
+        attributes = data["attributes"]
+        words = f"{attributes.get('name') or ''}\n{attributes.get('notes') or ''}"
+        return cls.model_validate({**attributes, "id": data["id"], "seed-in-words": holds_seed(words)})
+
+    @property
+    def was_stored(self) -> bool:
+        """Whether its password was written after the record had been made."""
+        made, stored = self.created_at, self.password_updated_at
+        return made is not None and stored is not None and stored > made
+
+
+class ShownPassword(VendorModel):
+    """A record with who may see it, and the passwords that it is related to; None: the answer doesn't say."""
+
+    record: PasswordRecord
+    groups: tuple[int, ...] | None = None
+    users: tuple[int, ...] | None = None
+    related_passwords: tuple[int, ...] = ()

@@ -30,7 +30,7 @@ from vendors.pax8_models import (
     Rate,
     Subscription,
 )
-from vendors.pax8_wire import cancel_moment, order_body
+from vendors.pax8_wire import cancel_moment, company_body, contact_body, order_body
 
 __all__ = [
     "LIST_PAGE",
@@ -60,9 +60,10 @@ _ORDERS_PAGE = 50  # lists of orders were seen to take longer than 30 s (pax8.md
 class Pax8(Pax8Http):
     """One partner's view of Pax8 (pax8.md); an async context manager.
 
-    Every method raises `VendorError`s. The only writes are an order, more seats and a booked end, each on an authority
-    that is asked here, right before anything is sent. Pax8 has no idempotency: after `UnclearOutcome` the effect is
-    looked for, never sent again. There are no fewer seats, no ending at once and no taking back of a booked end.
+    Every method raises `VendorError`s. The only writes that buy or end anything are an order, more seats and a booked
+    end, each on an authority that is asked here, right before anything is sent; companies and contacts bind nobody
+    (P2). Pax8 has no idempotency: after `UnclearOutcome` the effect is looked for, never sent again. There are no fewer
+    seats, no ending at once and no taking back of a booked end.
     """
 
     def companies(self, status: str | None = None) -> Pages[Company]:
@@ -77,6 +78,30 @@ class Pax8(Pax8Http):
         """Return a customer's contacts."""
         return self._pages(f"companies/{segment(VENDOR, company_id)}/contacts", Contact, {})
 
+    async def create_company(self, company: Company) -> Company:
+        """Create a customer with our external id; it buys nothing. Inactive until it has its primary contacts (§4).
+
+        Look for the external id first: twice sent is twice there.
+        """
+        response = await self._http.write("POST", "companies", json=company_body(company))
+        return self._model(response, Company, write=True)
+
+    async def set_external_id(self, company_id: str, external_id: str) -> Company:
+        """Link a customer to one of ours (P2)."""
+        path = f"companies/{segment(VENDOR, company_id)}"
+        response = await self._http.write("PATCH", path, json={"externalId": external_id})
+        return self._model(response, Company, write=True)
+
+    async def add_contact(self, company_id: str, contact: Contact) -> Contact:
+        """Add a contact. Look for the address first (§4)."""
+        path = f"companies/{segment(VENDOR, company_id)}/contacts"
+        return self._model(await self._http.write("POST", path, json=contact_body(contact)), Contact, write=True)
+
+    async def change_contact(self, company_id: str, contact: Contact) -> Contact:
+        """Replace a contact, what he is first for included; naturally repeatable."""
+        path = f"companies/{segment(VENDOR, company_id)}/contacts/{segment(VENDOR, contact.id)}"
+        return self._model(await self._http.write("PUT", path, json=contact_body(contact)), Contact, write=True)
+
     def products(self, search: str | None = None, vendor_name: str = "Microsoft") -> Pages[Product]:
         """Return products of the catalogue; `search` is Pax8's, and fuzzy: never order by it (§5)."""
         return self._pages("products", Product, {"search": search, "vendorName": vendor_name, "sort": "name"})
@@ -89,8 +114,8 @@ class Pax8(Pax8Http):
         """Return a product's commitments and the products it needs, as of now (§5)."""
         return await self._one(f"products/{segment(VENDOR, product_id)}/dependencies", Dependencies)
 
-    async def pricing(self, product_id: str, company_id: str) -> list[PriceRow]:
-        """Return a product's prices for one customer, a row for each billing and commitment (§5)."""
+    async def pricing(self, product_id: str, company_id: str | None) -> list[PriceRow]:
+        """Return a product's prices for one customer, or for any, a row for each billing and commitment (§5)."""
         path = f"products/{segment(VENDOR, product_id)}/pricing"
         return await self._content(path, PriceRow, {"companyId": company_id})
 

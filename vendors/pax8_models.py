@@ -68,6 +68,10 @@ class Contact(Pax8Model):
     phone: str = ""
     types: tuple[ContactType, ...] = ()
 
+    def is_primary(self, kind: str) -> bool:
+        """Whether he is the first one for Admin, Billing or Technical."""
+        return any(one.type == kind and one.primary for one in self.types)
+
 
 class Product(Pax8Model):
     """A product of the catalogue. Names have twins (Government, Nonprofit, Trial): pin the id (pax8.md §5)."""

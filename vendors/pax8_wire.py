@@ -1,9 +1,10 @@
-"""What is written to Pax8: the body of an order, and the moment of a booked end."""
+"""What is written to Pax8: the bodies of orders, companies and contacts, and the moment of a booked end."""
 
 from datetime import UTC, datetime
 from typing import Any
 
 from rules.order import LicenceOrder
+from vendors.pax8_models import Company, Contact
 
 
 def order_body(order: LicenceOrder) -> dict[str, Any]:
@@ -35,3 +36,36 @@ def order_body(order: LicenceOrder) -> dict[str, Any]:
 def cancel_moment(cancel_date: datetime) -> str:
     """Return a date-time in UTC with its offset; a date alone isn't what the contract asks for (§7.2, §10)."""
     return cancel_date.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def company_body(company: Company) -> dict[str, Any]:
+    """Return a customer as Pax8 takes it: customers buy nothing there by themselves (pax8.md §4)."""
+    address = company.address
+    return {
+        "name": company.name,
+        "externalId": company.external_id,
+        "website": company.website,
+        "phone": company.phone,
+        "address": {
+            "street": address.street,
+            "street2": address.street2,
+            "city": address.city,
+            "stateOrProvince": address.state_or_province,
+            "postalCode": address.postal_code,
+            "country": address.country,
+        },
+        "billOnBehalfOfEnabled": False,
+        "selfServiceAllowed": False,
+        "orderApprovalRequired": False,
+    }
+
+
+def contact_body(contact: Contact) -> dict[str, Any]:
+    """Return a contact as Pax8 takes it."""
+    return {
+        "firstName": contact.first_name,
+        "lastName": contact.last_name,
+        "email": contact.email,
+        "phone": contact.phone,
+        "types": [{"type": one.type, "primary": one.primary} for one in contact.types],
+    }

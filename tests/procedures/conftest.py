@@ -116,6 +116,7 @@ def all_flows() -> dict[str, Flow[..., Any]]:
     from flows.guard_end import guard_end
     from flows.new_subscription import new_subscription
     from flows.reconcile import reconcile
+    from flows.set_up_tenant import set_up_tenant
     from flows.signature_deadline import signature_deadline
 
     flows = (
@@ -126,6 +127,7 @@ def all_flows() -> dict[str, Flow[..., Any]]:
         signature_deadline,
         guard_end,
         end_subscription,
+        set_up_tenant,
         reconcile,
         audit,
     )

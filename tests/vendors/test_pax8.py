@@ -152,6 +152,10 @@ def says(status: int, body: Any = None) -> httpx.Response:
     return httpx.Response(status, json=body) if body is not None else httpx.Response(status)
 
 
+AT_THE_DESK = ("create_company", "set_external_id", "add_contact", "change_contact")
+"""What writes without an authority: companies and contacts buy nothing and end nothing (P2)."""
+
+
 class TestOneWayToAnOrder:
     """Issue 2, must show 5: a real order or an immediate cancel through any other method of the client."""
 
@@ -171,7 +175,7 @@ class TestOneWayToAnOrder:
         """Every public method is called with every kind of argument it takes: nothing but reads and mocks."""
         called = set()
         for name, method in inspect.getmembers(Pax8, inspect.isfunction):
-            if name.startswith("_") or name in ("place_order", "cancel_at", "set_seats"):
+            if name.startswith("_") or name in ("place_order", "cancel_at", "set_seats", *AT_THE_DESK):
                 continue
             for body in ({}, ANSWER, {"content": [ANSWER], "page": {"totalPages": 1}}):
                 host = Host(says(200, body))
