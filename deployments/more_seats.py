@@ -68,10 +68,10 @@ def more_seats(player: Player, say: Say) -> None:
 def annual_sentence(player: Player, reference: str) -> str:
     """The sentence of the mail that stands for the annual subscription (S2)."""
     mail = next(one for one in player.mails() if f"{reference}/seats-1" in str(one["properties"]))
-    found = re.search(r"I confirm [^<]*1-Year[^<]*", html.unescape(mail["html"]))
+    found = re.search(r'I confirm [^<"(]*\(1-Year[^)]*\)', html.unescape(mail["html"]))
     if found is None:
         raise WentWrong("the mail offers no sentence for the annual subscription")
-    return found[0].strip()
+    return found[0]
 
 
 def check(player: Player, say: Say) -> None:
