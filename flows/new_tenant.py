@@ -23,7 +23,7 @@ from tasks.new_tenant import (
     make_our_contact_primary,
 )
 from tasks.office import office
-from tasks.requests import pax8_companies, tenant_tag
+from tasks.requests import CHECKED, pax8_companies, tenant_tag
 from tasks.schedule import SET_UP_TENANT, book_timed
 from tasks.tenant import is_prefix_taken
 from tasks.tenant_forms import CompanyForm, ConfirmPrefixForm, PrefixForm
@@ -299,7 +299,7 @@ async def start_set_up(case: Case) -> None:
         if case.journal.get(SET_UP_BOOKED) is None:
             tags: tuple[str, ...] = (f"set-up-of:{case.reference}",)
             if request.customer.new_tenant:
-                tags += (tenant_tag(request.customer.autotask_id),)
+                tags += (CHECKED, tenant_tag(request.customer.autotask_id))
             run_id = await book_timed(
                 SET_UP_TENANT,
                 case.now() - timedelta(seconds=1),

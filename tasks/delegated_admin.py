@@ -7,7 +7,6 @@ from rules.order import Frozen
 from rules.request import CheckedRequest
 from tasks.office import office
 from tasks.step import step
-from vendors.errors import Refused, UnclearOutcome
 from vendors.graph import Relationship
 
 
@@ -63,13 +62,10 @@ async def propose(request: CheckedRequest, attempt: int) -> Proposed:
 
 
 async def lock(relationship_id: str) -> None:
-    """Lock it for approval; one that is locked already refuses, and stays as it is."""
-    try:
-        await office().partner.lock_for_approval(relationship_id)
-    except Refused:
-        if (await office().partner.relationship(relationship_id)).status == "created":
-            # Asked a moment ago, and Microsoft hasn't done it yet; or it really can't be: looked at again.
-            raise UnclearOutcome("Graph partner", "the relationship is not locked for approval yet") from None
+    """Lock it for approval, unless that was asked for already: Microsoft takes a moment for it."""
+    partner = office().partner
+    if not await partner.is_lock_asked(relationship_id):
+        await partner.lock_for_approval(relationship_id)
 
 
 async def how_it_stands(proposed: Proposed, tenant_id: str) -> tuple[Standing, str, frozenset[str], bool]:

@@ -134,6 +134,14 @@ class GraphPartner:
         }
         return _relationship(await self._graph.post(_RELATIONSHIPS, body))
 
+    async def is_lock_asked(self, relationship_id: str) -> bool:
+        """Return whether locking was asked for already, done or under way: Microsoft takes a moment (§6)."""
+        path = f"{_RELATIONSHIPS}/{segment(relationship_id)}/requests"
+        return any(
+            text(one, "action") == "lockForApproval" and text(one, "status") != "failed"
+            for one in await self._graph.list(path)
+        )
+
     async def lock_for_approval(self, relationship_id: str) -> None:
         """Finalise a relationship that is `created`: from then on its link can be approved (§6)."""
         path = f"{_RELATIONSHIPS}/{segment(relationship_id)}/requests"

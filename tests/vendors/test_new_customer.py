@@ -183,7 +183,9 @@ class TestRelationships:
         assert (made.status, made.customer_tenant_id, made.roles) == ("created", tenant.tenant_id, roles)
         with pytest.raises(Refused):
             await partner.create_relationship(name, roles, days=1, tenant_id=tenant.tenant_id, customer="N")
+        assert not await partner.is_lock_asked(made.id)
         await partner.lock_for_approval(made.id)
+        assert await partner.is_lock_asked(made.id)
         sandbox.control("POST", "clock", {"advance_seconds": 5})
         assert (await partner.relationship(made.id)).status == "approvalPending"
         with pytest.raises(Refused):
