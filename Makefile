@@ -17,7 +17,7 @@ help: ## this list
 run: $(READY) ## the whole thing on this machine: Prefect with its UI, worker, receiver, sandbox with its console
 	@$(RUN)/python -m deployments run
 
-demo: $(READY) ## a new subscription, five bridges and more seats, played through by themselves and checked
+demo: $(READY) ## a new subscription, a new tenant, five bridges, more seats: played by themselves and checked
 	@$(RUN)/python -m deployments.demo
 
 stop: $(READY) ## end what `make run` started in another window
