@@ -2,7 +2,7 @@
 
 from typing import TypeVar
 
-from vendors.autotask_http import AutotaskHttp, any_of, contains, eq, refusal
+from vendors.autotask_http import AutotaskHttp, Json, any_of, contains, eq, refusal
 from vendors.autotask_models import Company, Contact, Resource, ServiceDeskRole
 
 _P = TypeVar("_P", Contact, Resource)
@@ -23,20 +23,25 @@ class People:
         return [Company.model_validate(record) for record in await self._at.query("Companies", every)]
 
     async def companies_named(self, name: str) -> list[Company]:
-        """Return the customers called `name`, exact ones (ignoring case) first, then near ones; at most 50.
+        """Return the customers called `name` (ignoring case); unless one of them is active, near ones after them too.
 
-        Near: the name holds `name`, or its longest word. Inactive companies are returned too.
+        Near: the name holds `name`, or its longest word; at most 50. Inactive companies are returned too.
         """
         wanted = name.strip()
         if not wanted:
             return []
+        # Asked for by itself: among near ones, of which there can be many, the exact one might be cut off.
+        found = await self._companies(eq("companyName", wanted))
+        if any(company.active for company in found):
+            return found
         longest = max(wanted.split(), key=len)
         near = [contains("companyName", text) for text in dict.fromkeys((wanted, longest)) if len(text) > 2]
-        found = [
-            Company.model_validate(record)
-            for record in await self._at.query("Companies", any_of(eq("companyName", wanted), *near), limit=50)
-        ]
+        found += [one for one in await self._companies(any_of(*near)) if one not in found] if near else []
         return sorted(found, key=lambda company: company.name.casefold() != wanted.casefold())
+
+    async def _companies(self, condition: Json) -> list[Company]:
+        found = await self._at.query("Companies", condition, limit=50)
+        return [Company.model_validate(record) for record in found]
 
     async def contact(self, contact_id: int) -> Contact:
         """Return a contact by its Autotask id."""

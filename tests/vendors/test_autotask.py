@@ -76,6 +76,20 @@ async def test_a_company_is_found_by_name_exact_ones_first_near_ones_after(autot
     assert await autotask.company(exact[0].id) == exact[0]
 
 
+async def test_a_company_is_found_however_many_have_a_name_like_it(autotask: Autotask, sandbox: SandboxAddress) -> None:
+    """Sixty others share its longest word, all of them older: it is found all the same."""
+    [contoso] = [one for one in await autotask.companies_named("Contoso Ltd") if one.name == "Contoso Ltd"]
+    kept = sandbox.control("GET", f"records/autotask.companies/{contoso.id}")
+    for number in range(60):
+        name = "Like It Bookkeepers" if number == 59 else f"Bookkeepers {number}"
+        made = {**kept, "id": 900_000 + number, "companyName": name}
+        sandbox.control("PUT", f"records/autotask.companies/{900_000 + number}", made)
+    found = await autotask.companies_named("Like It Bookkeepers")
+    for number in range(60):
+        sandbox.control("DELETE", f"records/autotask.companies/{900_000 + number}")
+    assert [company.name for company in found][:1] == ["Like It Bookkeepers"]
+
+
 async def test_a_contact_is_found_by_address_within_its_company_with_its_own_fields(
     autotask: Autotask, contoso: Company
 ) -> None:
