@@ -2,7 +2,7 @@
 
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from deployments.bench_world import add_customers, request_of
 from deployments.player import Player
 from deployments.postgres import local_postgres
 from deployments.scale.copies import Pattern, Renamer, connect, copy, read_pattern
+from deployments.scale.usage import Usage, parts_of
 from deployments.stack import LocalStack
 
 AT_A_TIME = 20
@@ -23,9 +24,10 @@ RECORDS_AT_A_TIME = 500
 class House:
     """The stack, its database, and what the people around it do."""
 
-    def __init__(self, stack: LocalStack, database_url: str) -> None:
+    def __init__(self, stack: LocalStack, database_url: str, data: Path) -> None:
         self.stack = stack
         self.database_url = database_url
+        self._data = data
         self.player = Player(stack.prefect_api, stack.sandbox_url)
         self.prefect = httpx.Client(base_url=stack.prefect_api, timeout=120)
         self.sandbox = httpx.Client(base_url=f"{stack.sandbox_url}/_sandbox", timeout=120)
@@ -56,15 +58,15 @@ class House:
             runs += started
         return runs
 
-    async def copy_waiting(self, run_id: str, copies: range) -> Pattern:
-        """Let this waiting procedure wait so many times more: rows and envelopes."""
+    async def copy_waiting(self, run_id: str, copies: range, without: Iterable[str] = ()) -> Pattern:
+        """Let this waiting procedure wait so many times more: rows (but those of `without`) and envelopes."""
         run = self.player.run(run_id)
         envelope = self.player.envelope_of(run)
         connection = await connect(self.database_url)
         try:
             pattern = await read_pattern(connection, run_id, own=(envelope,))
             key = str(run["idempotency_key"])
-            named = await copy(connection, pattern, copies, {n: {key: f"{key}-{n}"} for n in copies})
+            named = await copy(connection, pattern, copies, {n: {key: f"{key}-{n}"} for n in copies}, without)
         finally:
             await connection.close()
         record = self.sandbox.get(f"/records/docusign.envelopes/{envelope}").raise_for_status().text
@@ -74,6 +76,10 @@ class House:
             some = {names[envelope]: json.loads(rename(names)) for names in named[start : start + RECORDS_AT_A_TIME]}
             self.put({"docusign.envelopes": some})
         return pattern
+
+    def usage(self) -> dict[str, Usage]:
+        """What each part of the stack has used so far."""
+        return parts_of(self.stack.stack_id, int((self._data / "postmaster.pid").read_text().split()[0]))
 
     def put(self, records: dict[str, dict[str, Any]]) -> None:
         """Put records into the sandbox."""
@@ -113,4 +119,4 @@ def house() -> Iterator[House]:
             local_postgres(home / "postgres", home / "postgresql.log") as database_url,
             LocalStack(home / "stack", database_url=database_url, worker_type="warm", say=lambda _: None) as stack,
         ):
-            yield House(stack, database_url)
+            yield House(stack, database_url, home / "postgres")
