@@ -2,6 +2,7 @@
 
 import json
 import tempfile
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,13 +12,14 @@ from uuid import uuid4
 import httpx
 
 from deployments.bench_world import add_customers, request_of
-from deployments.player import Player
+from deployments.player import Player, WentWrong
 from deployments.postgres import local_postgres
 from deployments.scale.copies import Pattern, Renamer, connect, copy, read_pattern
 from deployments.scale.usage import Usage, parts_of
 from deployments.stack import LocalStack
 
 AT_A_TIME = 20
+PATIENCE = 1800.0
 RECORDS_AT_A_TIME = 500
 
 
@@ -94,8 +96,15 @@ class House:
         """One round of the net, run by the worker; the run as it ended."""
         found = self.prefect.get("/deployments/name/reconcile/main").raise_for_status().json()
         run = self.prefect.post(f"/deployments/{found['id']}/create_flow_run", json={}).raise_for_status().json()
-        self.player.wait_until_done(run["id"])
-        return self.player.run(run["id"])
+        until = time.monotonic() + PATIENCE
+        while time.monotonic() < until:
+            now = self.player.run(run["id"])
+            if now["state"]["type"] in ("COMPLETED", "FAILED", "CRASHED", "CANCELLED"):
+                break
+            time.sleep(0.5)
+        if now["state"]["type"] != "COMPLETED":
+            raise WentWrong(f"the net is {now['state']['name']}: {now['state']['message']}")
+        return now
 
     def last_entry(self) -> int:
         """The number of the sandbox's newest entry in its ledger."""

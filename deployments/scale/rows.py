@@ -2,6 +2,7 @@
 
 import os
 import platform
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,9 +21,14 @@ class Row:
 
 
 def row(name: str, figure: float | str, unit: str, how: str) -> Row:
-    """A row that also says how busy the machine was: its mean number of waiting processes in the last minute."""
+    """A row that also says how busy the machine was: its mean number of waiting processes in the last minute.
+
+    Said at once on standard error, too: what comes after it may go wrong.
+    """
     shown = figure if isinstance(figure, str) else f"{figure:,.0f}" if abs(figure) >= 100 else f"{figure:.3g}"
-    return Row(name, shown, unit, f"{how} (load {os.getloadavg()[0]:.1f})")
+    made = Row(name, shown, unit, f"{how} (load {os.getloadavg()[0]:.1f})")
+    print(f"{made.name}: {made.figure} {made.unit}; {made.how}", file=sys.stderr, flush=True)
+    return made
 
 
 def shares(before: Mapping[str, Usage], after: Mapping[str, Usage], count: int) -> str:
