@@ -116,6 +116,16 @@ async def copy(
     return named
 
 
+async def spread_starts(connection: Any, runs: Iterable[str], days: int, *, by_day: bool) -> None:
+    """Let runs have been expected at different moments of so many days; `by_day`: at one minute of each of them."""
+    ago = f"floor(random() * {days})" if by_day else f"random() * {days}"
+    await connection.execute(
+        f"update flow_run set expected_start_time = expected_start_time - {ago} * interval '1 day'"  # noqa: S608
+        " where id = any($1::uuid[])",
+        list(runs),
+    )
+
+
 async def sizes(connection: Any) -> dict[str, int]:
     """Bytes of each table with its indexes and long values (`pg_total_relation_size`), tidied first."""
     await connection.execute("vacuum analyze")

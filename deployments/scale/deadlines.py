@@ -14,7 +14,7 @@ from typing import Any
 
 from deployments import bench_world
 from deployments.player import WentWrong
-from deployments.scale.copies import UUID_TEXT, Pattern, Renamer, connect, copy, read_pattern, uid
+from deployments.scale.copies import UUID_TEXT, Pattern, Renamer, connect, copy, read_pattern, spread_starts, uid
 from deployments.scale.house import House
 from deployments.scale.rows import Row, row, shares
 from tasks.net_bridges import BRIDGES_READ
@@ -22,6 +22,7 @@ from tasks.net_bridges import BRIDGES_READ
 PATIENCE = 1800.0
 NOTICE = timedelta(seconds=60)
 LATER = timedelta(days=20)
+DAYS, BUSINESS_DAYS = 30, 20
 FIRST_NUMBER = 2_000_000_000
 LONG_NUMBER = re.compile(r"\d{6,}")
 NOBODYS = ("sandbox", "sequences", "docusign.deliveries")
@@ -174,6 +175,8 @@ async def copy_bridges(house: House, real: RealBridge, many: int, due: int) -> l
     try:
         named = await copy(connection, real.pattern, range(1, many), more, ("events", "event_resources"))
         await put_off_reminders(connection)
+        await spread_starts(connection, [names[real.pattern.run_id] for names in named], DAYS, by_day=False)
+        await spread_starts(connection, [names[real.deadline] for names in named], BUSINESS_DAYS, by_day=True)
     finally:
         await connection.close()
     whole = {kind: held for kind, held in real.records.items() if held}

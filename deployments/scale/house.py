@@ -14,11 +14,12 @@ import httpx
 from deployments.bench_world import add_customers, request_of
 from deployments.player import Player, WentWrong
 from deployments.postgres import local_postgres
-from deployments.scale.copies import Pattern, Renamer, connect, copy, read_pattern
+from deployments.scale.copies import Pattern, Renamer, connect, copy, read_pattern, spread_starts
 from deployments.scale.usage import Usage, parts_of
 from deployments.stack import LocalStack
 
 AT_A_TIME = 20
+DAYS = 30
 PATIENCE = 1800.0
 RECORDS_AT_A_TIME = 500
 
@@ -69,6 +70,7 @@ class House:
             pattern = await read_pattern(connection, run_id, own=(envelope,))
             key = str(run["idempotency_key"])
             named = await copy(connection, pattern, copies, {n: {key: f"{key}-{n}"} for n in copies}, without)
+            await spread_starts(connection, [names[run_id] for names in named], DAYS, by_day=False)
         finally:
             await connection.close()
         record = self.sandbox.get(f"/records/docusign.envelopes/{envelope}").raise_for_status().text
