@@ -21,8 +21,10 @@ from uuid import uuid4
 import httpx
 
 from deployments.bench_world import add_customers, request_of
+from deployments.children import ChildFailed
 from deployments.environment import WORKER_TYPES
 from deployments.player import Player
+from deployments.postgres import NoPostgres
 from deployments.stack import OWN_POSTGRES, LocalStack
 
 LOOK_SECONDS = 0.1
@@ -30,8 +32,8 @@ PATIENCE = 900.0
 ALONE, AT_ONCE = 10, 40
 
 
-class TooSlow(Exception):
-    """Something didn't happen in the time that the measurement waits for it."""
+class NotMeasured(Exception):
+    """A procedure didn't go as it should, or not in the time that the measurement waits for it."""
 
 
 @dataclass
@@ -91,7 +93,7 @@ class Bench:
         orders = len(self.moments("order placed", 0))
         expected = customers.stop
         if orders != expected:
-            raise TooSlow(f"{orders} orders at Pax8, and there should be {expected}: one a customer")
+            raise NotMeasured(f"{orders} orders at Pax8, and there should be {expected}: one a customer")
 
     def start(self, customer: int) -> str:
         return self._player.start("new-subscription", request_of(customer), f"bench-{customer}-{uuid4()}")
@@ -112,12 +114,12 @@ class Bench:
             found = self._prefect.post("/flow_runs/filter", json=wanted).raise_for_status().json()
             if all(reached(run) for run in found):
                 return list(found)
-            ended = [run for run in found if run["state"]["type"] in ("FAILED", "CANCELLED")]
+            ended = [run for run in found if run["state"]["type"] in ("FAILED", "CANCELLED", "CRASHED")]
             if ended:
-                raise TooSlow(f"{ended[0]['name']}: {ended[0]['state']['name']}: {ended[0]['state']['message']}")
+                raise NotMeasured(f"{ended[0]['name']}: {ended[0]['state']['name']}: {ended[0]['state']['message']}")
             time.sleep(LOOK_SECONDS)
         states = sorted(f"{run['name']}: {run['state']['name']}" for run in found)
-        raise TooSlow(f"not all there after {PATIENCE:.0f} s: {'; '.join(states)[:1000]}")
+        raise NotMeasured(f"not all there after {PATIENCE:.0f} s: {'; '.join(states)[:1000]}")
 
     def when(self, effect: str, since: float) -> float:
         """The moment of that effect's call at the vendor, by the sandbox's ledger."""
@@ -140,8 +142,9 @@ def measure(worker_type: str, alone: int, at_once: int) -> Measured:
             bench.prepare(1 + alone + at_once)
             bench.one_by_one(range(1), Measured())
             bench.one_by_one(range(1, 1 + alone), measured)
-            _say(f"{worker_type}: {alone} one by one; now {at_once} at once")
+            _say(f"{worker_type}: {measured}; now {at_once} at once")
             bench.all_at_once(range(1 + alone, 1 + alone + at_once), measured)
+            _say(f"{worker_type}: {measured}")
     return measured
 
 
@@ -174,7 +177,10 @@ def main() -> None:
     parser.add_argument("--alone", type=int, default=ALONE, help="procedures one by one, for the medians")
     parser.add_argument("--at-once", type=int, default=AT_ONCE, help="procedures at the same time")
     chosen = parser.parse_args()
-    results = {kind: measure(kind, chosen.alone, chosen.at_once) for kind in chosen.types}
+    try:
+        results = {kind: measure(kind, chosen.alone, chosen.at_once) for kind in chosen.types}
+    except (NotMeasured, ChildFailed, NoPostgres) as error:
+        sys.exit(f"Not measured: {error}")
     print(
         f"{os.cpu_count()} cores, Python {platform.python_version()}, PostgreSQL; {chosen.alone} measurements each:\n"
     )

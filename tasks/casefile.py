@@ -1,5 +1,6 @@
 """The case file: the one page that tells what happened, on whose word, and who is awaited (decision 11)."""
 
+import functools
 from datetime import datetime
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
@@ -48,8 +49,12 @@ class CaseFile(Frozen):
     problems: tuple[str, ...] = ()
 
 
+@functools.cache
 def environment() -> Environment:
-    """Jinja for pages and mails: unknown names are errors, and what people typed is text, never markup."""
+    """Jinja for pages and mails: unknown names are errors, and what people typed is text, never markup.
+
+    One a process: it holds the templates that it has read.
+    """
     return Environment(
         loader=PackageLoader("tasks", "templates"),
         autoescape=select_autoescape(enabled_extensions=("html", "html.j2")),
