@@ -9,7 +9,7 @@ ARGS ?=
 export COUNTERSIGN_WORKER_TYPE ?= warm
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo stop check setup deploy worker receiver test quick soak bench lint format lock system-packages clean
+.PHONY: help run demo stop check setup deploy worker receiver test quick soak bench scale lint format lock system-packages clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -53,6 +53,9 @@ soak: $(READY) system-packages ## the long forms: every call killed, 1,000 insta
 
 bench: $(READY) system-packages ## how long a run takes from what wakes it to what it does, by worker type; some minutes
 	@$(RUN)/python -m deployments.bench $(ARGS)
+
+scale: $(READY) system-packages ## what 10,000 waiting procedures cost, and 200 deadlines in one minute; half an hour
+	@$(RUN)/python -m deployments.scale $(ARGS)
 
 lint: $(READY) ## ruff, its formatter, mypy, and the direction of imports
 	$(RUN)/ruff check .

@@ -55,6 +55,9 @@ def server_environment(
         # Whole seconds only: Prefect cuts the rest off, and at 0 the server spins.
         PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE="100",
         PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL="1",
+        # Every five seconds it reads every run that waits, to find those whose time is up. Ours wait without an end:
+        # their deadlines are runs of their own.
+        PREFECT_SERVER_SERVICES_PAUSE_EXPIRATIONS_ENABLED="false",
         PREFECT_SERVER_ENCRYPTION_KEY=encryption_key(home),
     )
     if database_url is not None:

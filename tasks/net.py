@@ -20,7 +20,7 @@ from tasks.journal import Journal
 from tasks.letters import Letter
 from tasks.mail import move_confirmations, send_letter
 from tasks.office import office
-from tasks.runs import OPEN_STATES, Woken, runs_of, runs_tagged, set_tags, tag_value, wake
+from tasks.runs import OPEN_STATES, STANDS_STILL, Woken, runs_of, runs_tagged, set_tags, tag_value, wake
 from tasks.schedule import END_SUBSCRIPTION, TIMED, book_timed
 from tasks.tickets import note_stage
 
@@ -60,7 +60,7 @@ async def mend_agreements(open_now: list[FlowRun]) -> list[Found]:
     looked_at = office().clock.now()
     changed = await envelopes_changed()
     found = await wake_decided(changed, open_now)
-    found += await find_orphans(changed)
+    found += await find_orphans(changed, {str(run.id) for run in open_now if run.state_type not in STANDS_STILL})
     await remember_look(looked_at)
     return found
 
@@ -116,11 +116,16 @@ async def bring_forward(now: datetime, open_now: list[FlowRun]) -> list[Found]:
     return found
 
 
-async def find_orphans(changed: list[EnvelopeReading]) -> list[Found]:
-    """Envelopes of ours whose run is gone or ended: contracts is told; nothing is ordered from them (decision 5)."""
+async def find_orphans(changed: list[EnvelopeReading], alive: set[str]) -> list[Found]:
+    """Envelopes of ours whose run is gone or ended: contracts is told; nothing is ordered from them (decision 5).
+
+    `alive`: runs that are known to be open, by id.
+    """
     found = []
     for reading in changed:
-        if not reading.run_id or reading.status in ("created", "voided", "declined", "deleted"):
+        if not reading.run_id or reading.run_id in alive:
+            continue
+        if reading.status in ("created", "voided", "declined", "deleted"):
             continue
         ended = await how_ended(reading.run_id)
         if ended is None:

@@ -10,7 +10,7 @@ from prefect.client.schemas.objects import FlowRun, StateType
 
 from tasks.casefile import in_markdown
 from tasks.office import office
-from tasks.runs import tag_value
+from tasks.runs import STANDS_STILL, tag_value
 from tasks.schedule import TIMED
 
 KEY = "open-procedures"
@@ -38,8 +38,7 @@ async def write_overview(open_now: list[FlowRun]) -> int:
 
 def urgency(run: FlowRun) -> tuple[bool, str, str]:
     """What stands still comes first; then whatever is looked at again soonest, the oldest first of equals."""
-    stands_still = run.state_type in (StateType.FAILED, StateType.CRASHED)
-    return not stands_still, tag_value(run, "until") or FAR, str(run.created)
+    return run.state_type not in STANDS_STILL, tag_value(run, "until") or FAR, str(run.created)
 
 
 def is_a_procedure(run: FlowRun) -> bool:

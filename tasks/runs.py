@@ -20,14 +20,8 @@ from prefect.states import Scheduled
 from tasks.forms import machine_answer
 
 PROCEDURE = "countersign"
-OPEN_STATES = (
-    StateType.PAUSED,
-    StateType.RUNNING,
-    StateType.PENDING,
-    StateType.SCHEDULED,
-    StateType.FAILED,
-    StateType.CRASHED,
-)
+STANDS_STILL = (StateType.FAILED, StateType.CRASHED)
+OPEN_STATES = (StateType.PAUSED, StateType.RUNNING, StateType.PENDING, StateType.SCHEDULED, *STANDS_STILL)
 PAGE = 200
 TAGS_AT_A_TIME = 50
 NUDGE = "nudge-"

@@ -1,29 +1,37 @@
 """`python -m deployments.scale` (`make scale`): measure with 10,000 waiting procedures, and print a table."""
 
 import argparse
+import signal
 import sys
+from collections.abc import Collection
 
 from deployments.children import ChildFailed
 from deployments.player import WentWrong
 from deployments.postgres import NoPostgres
+from deployments.scale.deadlines import measure_deadlines
 from deployments.scale.house import house
 from deployments.scale.net import measure_net
 from deployments.scale.rows import Row, as_table
 from deployments.scale.waiting import measure_waiting
 
-PARTS = ("waiting", "net")
-MANY, MISSED, SECONDS = 10_000, 50, 60.0
+PARTS = ("waiting", "net", "deadlines")
+MANY, MISSED, DUE, SECONDS = 10_000, 50, 200, 60.0
 
 
-def measure(parts: tuple[str, ...], many: int, missed: int, seconds: float) -> list[Row]:
-    """The rows of these parts, in one stack."""
+def measure(parts: Collection[str], many: int, missed: int, due: int, seconds: float) -> list[Row]:
+    """The rows of these parts: waiting and net in one stack, deadlines in another."""
     rows: list[Row] = []
-    with house() as held:
-        held.prepare(missed + 1)
-        pattern, *runs = held.wait_for_signatures(range(missed + 1))
-        rows += measure_waiting(held, pattern, many, seconds)
-        if "net" in parts:
-            rows += measure_net(held, runs)
+    if {"waiting", "net"} & set(parts):
+        with house() as held:
+            held.prepare(missed + 1)
+            pattern, *runs = held.wait_for_signatures(range(missed + 1))
+            rows += measure_waiting(held, pattern, many, seconds)
+            if "net" in parts:
+                rows += measure_net(held, runs)
+    if "deadlines" in parts:
+        with house() as held:
+            held.prepare(due + 1)
+            rows += measure_deadlines(held, many, due)
     return rows
 
 
@@ -33,10 +41,12 @@ def main() -> int:
     parser.add_argument("parts", nargs="*", default=PARTS, help=f"of {', '.join(PARTS)}; all by default")
     parser.add_argument("--many", type=int, default=MANY, help="procedures that wait")
     parser.add_argument("--missed", type=int, default=MISSED, help="of which the signature was missed")
+    parser.add_argument("--due", type=int, default=DUE, help="deadlines that come in the same minute")
     parser.add_argument("--seconds", type=float, default=SECONDS, help="for which the idle stack is watched")
     chosen = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that PostgreSQL and the stack end with it
     try:
-        print(as_table(measure(tuple(chosen.parts), chosen.many, chosen.missed, chosen.seconds)))
+        print(as_table(measure(chosen.parts, chosen.many, chosen.missed, chosen.due, chosen.seconds)))
     except (WentWrong, ChildFailed, NoPostgres) as error:
         print(f"It went wrong: {error}", file=sys.stderr)
         return 1

@@ -93,20 +93,37 @@ async def read_pattern(connection: Any, run_id: str, own: Iterable[str] = ()) ->
 
 
 async def copy(
-    connection: Any, pattern: Pattern, copies: range, more: Mapping[int, Mapping[str, str]] | None = None
+    connection: Any,
+    pattern: Pattern,
+    copies: range,
+    more: Mapping[int, Mapping[str, str]],
+    without: Iterable[str] = (),
 ) -> list[dict[str, str]]:
     """Write the pattern's rows once for each number; returns each copy's names, to rename what lies elsewhere.
 
-    `more`: other words of the pattern, by the number of the copy, and what stands for them there.
+    `more`: other words of the pattern, by the number of the copy, and what stands for them there. `without`: tables
+    that are left out.
     """
-    named = [pattern.names_in(number) | dict((more or {}).get(number, {})) for number in copies]
+    named = [pattern.names_in(number) | dict(more.get(number, {})) for number in copies]
     words = set().union(*named) if named else set()
     for table, rows in pattern.rows.items():
+        if table in without:
+            continue
         rename = Renamer(rows, words)
         for start in range(0, len(named), BATCH):
             text = "".join(rename(names) for names in named[start : start + BATCH])
             await connection.copy_to_table(table, source=io.BytesIO(text.encode()))
     return named
+
+
+async def spread_starts(connection: Any, runs: Iterable[str], days: int, *, by_day: bool) -> None:
+    """Let runs have been expected at different moments of so many days; `by_day`: at one minute of each of them."""
+    ago = f"floor(random() * {days})" if by_day else f"random() * {days}"
+    await connection.execute(
+        f"update flow_run set expected_start_time = expected_start_time - {ago} * interval '1 day'"  # noqa: S608
+        " where id = any($1::uuid[])",
+        list(runs),
+    )
 
 
 async def sizes(connection: Any) -> dict[str, int]:

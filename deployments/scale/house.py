@@ -2,7 +2,8 @@
 
 import json
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,21 +12,25 @@ from uuid import uuid4
 import httpx
 
 from deployments.bench_world import add_customers, request_of
-from deployments.player import Player
+from deployments.player import Player, WentWrong
 from deployments.postgres import local_postgres
-from deployments.scale.copies import Pattern, Renamer, connect, copy, read_pattern
+from deployments.scale.copies import Pattern, Renamer, connect, copy, read_pattern, spread_starts
+from deployments.scale.usage import Usage, parts_of
 from deployments.stack import LocalStack
 
 AT_A_TIME = 20
+DAYS = 30
+PATIENCE = 1800.0
 RECORDS_AT_A_TIME = 500
 
 
 class House:
     """The stack, its database, and what the people around it do."""
 
-    def __init__(self, stack: LocalStack, database_url: str) -> None:
+    def __init__(self, stack: LocalStack, database_url: str, data: Path) -> None:
         self.stack = stack
         self.database_url = database_url
+        self._data = data
         self.player = Player(stack.prefect_api, stack.sandbox_url)
         self.prefect = httpx.Client(base_url=stack.prefect_api, timeout=120)
         self.sandbox = httpx.Client(base_url=f"{stack.sandbox_url}/_sandbox", timeout=120)
@@ -56,15 +61,16 @@ class House:
             runs += started
         return runs
 
-    async def copy_waiting(self, run_id: str, copies: range) -> Pattern:
-        """Let this waiting procedure wait so many times more: rows and envelopes."""
+    async def copy_waiting(self, run_id: str, copies: range, without: Iterable[str] = ()) -> Pattern:
+        """Let this waiting procedure wait so many times more: rows (but those of `without`) and envelopes."""
         run = self.player.run(run_id)
         envelope = self.player.envelope_of(run)
         connection = await connect(self.database_url)
         try:
             pattern = await read_pattern(connection, run_id, own=(envelope,))
             key = str(run["idempotency_key"])
-            named = await copy(connection, pattern, copies, {n: {key: f"{key}-{n}"} for n in copies})
+            named = await copy(connection, pattern, copies, {n: {key: f"{key}-{n}"} for n in copies}, without)
+            await spread_starts(connection, [names[run_id] for names in named], DAYS, by_day=False)
         finally:
             await connection.close()
         record = self.sandbox.get(f"/records/docusign.envelopes/{envelope}").raise_for_status().text
@@ -74,6 +80,10 @@ class House:
             some = {names[envelope]: json.loads(rename(names)) for names in named[start : start + RECORDS_AT_A_TIME]}
             self.put({"docusign.envelopes": some})
         return pattern
+
+    def usage(self) -> dict[str, Usage]:
+        """What each part of the stack has used so far."""
+        return parts_of(self.stack.stack_id, int((self._data / "postmaster.pid").read_text().split()[0]))
 
     def put(self, records: dict[str, dict[str, Any]]) -> None:
         """Put records into the sandbox."""
@@ -88,8 +98,15 @@ class House:
         """One round of the net, run by the worker; the run as it ended."""
         found = self.prefect.get("/deployments/name/reconcile/main").raise_for_status().json()
         run = self.prefect.post(f"/deployments/{found['id']}/create_flow_run", json={}).raise_for_status().json()
-        self.player.wait_until_done(run["id"])
-        return self.player.run(run["id"])
+        until = time.monotonic() + PATIENCE
+        while time.monotonic() < until:
+            now = self.player.run(run["id"])
+            if now["state"]["type"] in ("COMPLETED", "FAILED", "CRASHED", "CANCELLED"):
+                break
+            time.sleep(0.5)
+        if now["state"]["type"] != "COMPLETED":
+            raise WentWrong(f"the net is {now['state']['name']}: {now['state']['message']}")
+        return now
 
     def last_entry(self) -> int:
         """The number of the sandbox's newest entry in its ledger."""
@@ -113,4 +130,4 @@ def house() -> Iterator[House]:
             local_postgres(home / "postgres", home / "postgresql.log") as database_url,
             LocalStack(home / "stack", database_url=database_url, worker_type="warm", say=lambda _: None) as stack,
         ):
-            yield House(stack, database_url)
+            yield House(stack, database_url, home / "postgres")

@@ -6,7 +6,7 @@ from typing import Any
 
 from deployments.player import WentWrong
 from deployments.scale.house import House
-from deployments.scale.rows import Row, row
+from deployments.scale.rows import Row, row, shares
 
 PATIENCE = 1800.0
 
@@ -40,8 +40,11 @@ def measure_net(house: House, missed: list[str]) -> list[Row]:
 
 def quiet_round(house: House, waiting: int) -> Row:
     """A round that finds nothing."""
+    before = house.usage()
     net = house.reconcile()
-    return row("the net, nothing missed", net["total_run_time"], "s", f"{waiting:,} wait; {net['state']['message']}")
+    used = shares(before, house.usage(), 1)
+    how = f"{waiting:,} wait; {net['state']['message']} Processor seconds: {used}"
+    return row("the net, nothing missed", net["total_run_time"], "s", how)
 
 
 def wait_until_ordered(house: House, runs: list[str]) -> None:

@@ -2,9 +2,12 @@
 
 import os
 import platform
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+
+from deployments.scale.usage import Usage
 
 
 @dataclass(frozen=True)
@@ -18,9 +21,20 @@ class Row:
 
 
 def row(name: str, figure: float | str, unit: str, how: str) -> Row:
-    """A row that also says how busy the machine was: its mean number of waiting processes in the last minute."""
+    """A row that also says how busy the machine was: its mean number of waiting processes in the last minute.
+
+    Said at once on standard error, too: what comes after it may go wrong.
+    """
     shown = figure if isinstance(figure, str) else f"{figure:,.0f}" if abs(figure) >= 100 else f"{figure:.3g}"
-    return Row(name, shown, unit, f"{how} (load {os.getloadavg()[0]:.1f})")
+    made = Row(name, shown, unit, f"{how} (load {os.getloadavg()[0]:.1f})")
+    print(f"{made.name}: {made.figure} {made.unit}; {made.how}", file=sys.stderr, flush=True)
+    return made
+
+
+def shares(before: Mapping[str, Usage], after: Mapping[str, Usage], count: int) -> str:
+    """Processor seconds of each part for one of `count`, the largest first."""
+    used = {part: (after[part].cpu_seconds - before[part].cpu_seconds) / count for part in after}
+    return ", ".join(f"{part} {seconds:.2f}" for part, seconds in sorted(used.items(), key=lambda one: -one[1]))
 
 
 def as_table(rows: Iterable[Row]) -> str:

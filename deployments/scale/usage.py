@@ -11,6 +11,7 @@ PARTS = {
     "server": b"prefect\0server\0start",
     "worker": b"worker\0start",
     "receiver": b"deployments.receiver",
+    "sandbox": b"-m\0sandbox\0",
 }
 
 
@@ -29,10 +30,13 @@ def usage_of(pids: list[int]) -> Usage:
     return Usage(sum(map(_cpu, everybody)), sum(map(_memory, everybody)), len(everybody))
 
 
-def parts_of(stack_id: str) -> dict[str, Usage]:
-    """Server, worker and receiver of a stack. Raises RuntimeError for one that isn't there."""
+def parts_of(stack_id: str, postgres: int) -> dict[str, Usage]:
+    """The parts of a stack, the runs' processes with the worker, and its PostgreSQL, given by its process id.
+
+    Raises RuntimeError for one that isn't there.
+    """
     commands = {pid: _command(pid) for pid in marked(stack_id)}
-    found = {}
+    found = {"PostgreSQL": usage_of([postgres])}
     for part, words in PARTS.items():
         pids = [pid for pid, command in commands.items() if words in command]
         if not pids:

@@ -3,32 +3,30 @@
 import asyncio
 import time
 
+from deployments.player import WentWrong
 from deployments.scale.copies import KEPT_FOR_DAYS, connect, sizes
 from deployments.scale.house import House
 from deployments.scale.rows import Row, row
-from deployments.scale.usage import Usage, parts_of, runs_alive
+from deployments.scale.usage import Usage, runs_alive
 
 FEW = 100
 
 
 def measure_waiting(house: House, pattern_run: str, many: int, seconds: float) -> list[Row]:
     """Let 100 wait, then `many`; watch server, worker and receiver for `seconds` each time."""
-    asyncio.run(house.copy_waiting(pattern_run, range(1, FEW + 1 - waiting(house))))
+    first, _ = add(house, pattern_run, range(1, FEW + 1 - waiting(house)), ())
     few = watch(house, seconds)
-    before = asyncio.run(tables(house))
     began, held = time.monotonic(), waiting(house)
-    asyncio.run(house.copy_waiting(pattern_run, range(FEW + 1, FEW + 1 + many - held)))
+    grown, added = add(house, pattern_run, range(FEW + 1, FEW + 1 + many - held), KEPT_FOR_DAYS)
     took = time.monotonic() - began
-    after = asyncio.run(tables(house))
-    added = waiting(house) - held
-    grown = {table: (after[table] - before.get(table, 0)) / added for table in after}
-    lasting = sum(size for table, size in grown.items() if table not in KEPT_FOR_DAYS)
-    passing = sum(grown[table] for table in KEPT_FOR_DAYS)
     shares = ", ".join(f"{t} {s:,.0f}" for t, s in sorted(grown.items(), key=lambda one: -one[1])[:6])
+    events = sum(first[table] for table in KEPT_FOR_DAYS)
     rows = [
         row("waiting for a signature", waiting(house), "runs", f"{added:,} copied in SQL in {took:.0f} s"),
-        row("in PostgreSQL for each", lasting, "bytes", f"pg_total_relation_size before and after / {added:,}"),
-        row("… events for each, for 7 days", passing, "bytes", f"by table: {shares}"),
+        row(
+            "in PostgreSQL for each", sum(grown.values()), "bytes", f"total size before and after / {added:,}: {shares}"
+        ),
+        row("… its events, for 7 days", events, "bytes", "the same, of the first hundred; the others got none"),
         row("processes for them", runs_alive(house.stack.stack_id), "processes", "descendants of the worker"),
     ]
     many_used = watch(house, seconds)
@@ -41,15 +39,25 @@ def measure_waiting(house: House, pattern_run: str, many: int, seconds: float) -
     return rows
 
 
+def add(house: House, pattern_run: str, copies: range, without: tuple[str, ...]) -> tuple[dict[str, float], int]:
+    """Copy, and say by how many bytes each table grew for each copy, and how many copies there are."""
+    before, held = asyncio.run(tables(house)), waiting(house)
+    asyncio.run(house.copy_waiting(pattern_run, copies, without))
+    after, added = asyncio.run(tables(house)), waiting(house) - held
+    if added != len(copies):
+        raise WentWrong(f"{len(copies)} were copied, and {added} more wait")
+    return {table: (after[table] - before.get(table, 0)) / max(added, 1) for table in after}, added
+
+
 def waiting(house: House) -> int:
     return house.count(state={"type": {"any_": ["PAUSED"]}}, tags={"all_": ["wait:signature"]})
 
 
 def watch(house: House, seconds: float) -> dict[str, Usage]:
     """What each part uses in that time, with its memory at the end."""
-    before = parts_of(house.stack.stack_id)
+    before = house.usage()
     time.sleep(seconds)
-    after = parts_of(house.stack.stack_id)
+    after = house.usage()
     return {
         part: Usage(after[part].cpu_seconds - before[part].cpu_seconds, after[part].memory_mb, after[part].processes)
         for part in after
