@@ -40,6 +40,7 @@ from vendors.pax8 import Company as Pax8Company
 
 REQUEST = "checked-request"
 CHECKED = "checked"
+NEW_TENANT = "new_tenant"
 OPEN_STATES = (StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING, StateType.PAUSED, StateType.CRASHED)
 
 
@@ -522,12 +523,15 @@ async def guard_double_start(case: Case, request: CheckedRequest) -> None:
     lines = request.lines
     about = {one.field: (one.product_name, asked_tag(request.ticket_number, one.product_name)) for one in lines}
     if request.customer.new_tenant:
-        about["new_tenant"] = (f"{request.customer.name}'s tenant", tenant_tag(request.customer.autotask_id))
+        about[NEW_TENANT] = (request.customer.name, tenant_tag(request.customer.autotask_id))
     await one_start_each(case, about, request.ticket_number)
 
 
 async def one_start_each(case: Case, about: Mapping[str, tuple[str, str]], ticket: str) -> None:
-    """Refuse what another open run is about. `about`: product and tag, by the field of the form."""
+    """Refuse what another open run is about. `about`: product and tag, by the field of the form.
+
+    Under `NEW_TENANT`: the customer and his tag, whatever ticket and product the other one is about (P3).
+    """
     await case.tag(*(tag for _, tag in about.values()))
     await refuse_if_open(case, about, ticket)
     await case.tag(CHECKED)
@@ -536,7 +540,13 @@ async def one_start_each(case: Case, about: Mapping[str, tuple[str, str]], ticke
 
 async def refuse_if_open(case: Case, about: Mapping[str, tuple[str, str]], ticket: str) -> None:
     """Raise `Refused` for what another open procedure is about."""
-    for field, (product, tag) in about.items():
+    for field, (name, tag) in about.items():
+        is_tenant = field == NEW_TENANT
+        what = (
+            f"another procedure that gives {name} a tenant"
+            if is_tenant
+            else f"a procedure for {name} on ticket {ticket}"
+        )
         open_runs = [run async for run in runs_tagged([tag], OPEN_STATES)]
         me = next((run for run in open_runs if run.id == case.run_id), None)
         for other in open_runs:
@@ -545,8 +555,8 @@ async def refuse_if_open(case: Case, about: Mapping[str, tuple[str, str]], ticke
             link = f"{office().settings.prefect_url}/runs/flow-run/{other.id}"
             raise refuse(
                 field,
-                "N1",
-                f"a procedure for {product} on ticket {ticket} is open already: {link}",
+                "P3" if is_tenant else "N1",
+                f"{what} is open already: {link}",
                 "Go on with that one, or withdraw it first.",
             )
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import ArtifactFilter
 from prefect.client.schemas.schedules import CronSchedule
 
 from rules.audited import Kind
@@ -30,7 +31,9 @@ async def audit(bench: Bench) -> Any:
 async def table(bench: Bench) -> tuple[list[dict[str, str]], str]:
     """The rows of the one table, and what stands above it."""
     async with get_client() as client:
-        [found] = [one for one in await client.read_artifacts() if one.key == "audit"]
+        [found] = await client.read_artifacts(
+            artifact_filter=ArtifactFilter.model_validate({"key": {"any_": ["audit"]}})
+        )
     rows = json.loads(str(found.data)) if isinstance(found.data, str) else found.data
     return list(rows or []), str(found.description)
 

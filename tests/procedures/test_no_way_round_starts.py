@@ -41,7 +41,7 @@ READS = {
     "check",
     "aclose",
 }
-WRITES = {"mock_order", "place_order", "cancel_at"}
+WRITES = {"mock_order", "place_order", "set_seats", "cancel_at"}
 AT_THE_DESK = {"create_company", "set_external_id", "add_contact", "change_contact"}
 """Companies and contacts buy nothing and end nothing (P2): `tests/vendors/test_pax8.py` says the same."""
 
@@ -115,7 +115,7 @@ async def test_the_client_has_no_other_way_to_order_or_to_end(bench: Bench) -> N
     """Every public method of the Pax8 client reads, keeps companies (P2), mocks, or asks an authority first."""
     public = {name for name, _ in inspect.getmembers(Pax8, inspect.isfunction) if not name.startswith("_")}
     assert public == READS | WRITES | AT_THE_DESK
-    for write in ("place_order", "cancel_at"):
+    for write in ("place_order", "set_seats", "cancel_at"):
         authority = inspect.signature(getattr(Pax8, write)).parameters["authority"]
         assert authority.default is inspect.Parameter.empty
 
