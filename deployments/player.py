@@ -23,8 +23,8 @@ class Player:
     """Starts procedures through Prefect's API, answers their forms, and acts in the sandbox's console."""
 
     def __init__(self, prefect_api: str, sandbox_url: str) -> None:
-        self._prefect = httpx.Client(base_url=prefect_api, timeout=30)
-        self._sandbox = httpx.Client(base_url=f"{sandbox_url}/_sandbox", timeout=30)
+        self._prefect = httpx.Client(base_url=prefect_api, timeout=120)
+        self._sandbox = httpx.Client(base_url=f"{sandbox_url}/_sandbox", timeout=120)
 
     def start(self, deployment: str, parameters: dict[str, Any], key: str) -> str:
         """Start a procedure as another system would, with an idempotency key; returns the run's id."""
