@@ -2,7 +2,7 @@
 
 from uuid import uuid4
 
-from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.objects import FlowRun, StateType
 
 from tasks.net_tenants import GDAP_AWAITED, ITGLUE_AWAITED, wake_by_records, wake_by_relationships
 from tasks.office import open_office
@@ -13,7 +13,7 @@ FUTURE = "2099-01-01T00:00:00+00:00"
 
 def waiting(*tags: str) -> FlowRun:
     """A waiting run of somebody's; Prefect doesn't know it, so waking it finds it gone."""
-    return FlowRun(id=uuid4(), flow_id=uuid4(), name="tenant", tags=list(tags))
+    return FlowRun(id=uuid4(), flow_id=uuid4(), name="tenant", tags=list(tags), state_type=StateType.PAUSED)
 
 
 async def test_fifty_that_wait_cost_one_list_each_and_only_what_moved_is_woken(bench: Bench) -> None:
