@@ -10,8 +10,8 @@ from prefect.states import Completed
 from flows import purchase
 from flows.agreement import accept, in_words, what_was_signed
 from flows.bridge_seats import seats_added, sent_anew, with_confirmed_seats
+from flows.inbox import explain_messages, label_of, named_in
 from flows.meanwhile import Meanwhile
-from flows.terms import explain_messages, label_of, named_in
 from rules.authority import NotCovered, SignerDecision
 from rules.bridge import BridgeDates, reminders
 from rules.envelope import customer_signed

@@ -9,9 +9,9 @@ from prefect.states import Cancelled, Completed
 
 from flows.agreement import end, end_without_order
 from flows.end_subscription import day_after
+from flows.inbox import named_in
 from flows.new_subscription import Day
 from flows.signature_deadline import NOT_BOOKED
-from flows.terms import named_in
 from flows.word import Question, the_word
 from rules.events import Confirmed, DayReached, Event, ReplyRead
 from rules.people import AuthorisedContact, Person

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from flows.terms import named_in
+from flows.inbox import named_in
 from flows.word import Question, the_word
 from rules.events import Confirmed, ReplyRead
 from rules.people import AuthorisedContact

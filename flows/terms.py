@@ -1,10 +1,21 @@
 """The terms of a bridge: pricing's figures, the mail that offers them, and the customer's written word (B3, B5, Y3)."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 
 from flows.agreement import end, end_without_order, rates_table, stand_by_decision
+from flows.inbox import (
+    Inbox,
+    confirmed_by,
+    confirmers,
+    confirming,
+    explain_messages,
+    named_in,
+    press_reader,
+    read_key,
+    sort,
+)
 from flows.meanwhile import Meanwhile
 from rules.agreement import price_text
 from rules.bridge import BridgeDates, OfferedLine, TermsOffer
@@ -12,18 +23,17 @@ from rules.events import Confirmed, Event, NoAnswer, PricesGiven, ReplyRead, Sig
 from rules.order import Term
 from rules.people import Person
 from rules.request import UnreadableAnswer, read_prices, read_seats
-from rules.written import OnTicket, PersonsReading, Verdict, Written, judge
+from rules.written import PersonsReading, judge
 from tasks import agreements, bridge_letters, catalogue
 from tasks.authority import WrittenWord
 from tasks.case import Case
 from tasks.casefile import in_markdown
 from tasks.contacts import authorised_contacts
 from tasks.forms import AnswerAgain, ConfirmationForm, PricingForm
-from tasks.licences import used_by_another
 from tasks.mail import SentMail, when_sent
 from tasks.net_bridges import CONFIRMER
 from tasks.office import office
-from tasks.waiting import Wait, ask_the_awaited, wait_for
+from tasks.waiting import Wait, wait_for
 from tasks.written import candidates
 
 DAYS_AFTER_NEEDED = 2
@@ -172,67 +182,12 @@ async def offer_terms(case: Case, paper: Meanwhile, round_: int) -> TermsOffer:
     return offer
 
 
-@dataclass
-class Inbox:
-    """What the customer's people wrote about these terms: what counts at once, what a person must read, the rest."""
-
-    to_read: list[tuple[str, Written]]
-    no_evidence: list[tuple[Written, str]]
-    confirmed: tuple[str, Written] | None = None
-
-    @property
-    def thought_again(self) -> bool:
-        """Whether the customer has written again since the sentence that confirms, and nobody has read that yet."""
-        return self.confirmed is not None and any(
-            written.received_at >= self.confirmed[1].received_at for _, written in self.to_read
-        )
-
-    @property
-    def choices(self) -> tuple[str, ...]:
-        return tuple(label_of(name, written) for name, written in self.to_read)
-
-
-def label_of(name: str, written: Written) -> str:
-    """A message as the form offers it: who wrote it when, where it lies, and which text was shown."""
-    calendar = office().settings.calendar
-    who = written.sender_name or written.sender
-    return (
-        f"{who}, {calendar.in_short(written.received_at)} · {written.kind.value} · {name} · {written.text_digest[:12]}"
-    )
-
-
-def named_in(label: str) -> tuple[str, str]:
-    """The evidence and the text's digest that a label names; empty where it names none."""
-    parts = [part.strip() for part in label.split("·")]
-    return (parts[-2], parts[-1]) if len(parts) >= 3 else ("", "")
-
-
 async def look_through(case: Case, offer: TermsOffer) -> Inbox:
     """Everything written since the terms went out, judged (B3, decision 2)."""
     request = case.request
     rights = await authorised_contacts(request.customer.autotask_id, request.customer.itglue_id)
-    senders = tuple(dict.fromkeys(one.email.lower() for one in rights if one.may_confirm))
-    inbox = Inbox([], [])
-    for name, written in await candidates(request, senders, offer.sent_at, offer.conversation_id):
-        verdict, why = judge(written, offer, rights)
-        if verdict is not Verdict.IS_NO_EVIDENCE:
-            other = await used_by_another(written.authority_id, f"{case.reference}/bridge")
-            if other:
-                verdict, why = Verdict.IS_NO_EVIDENCE, f"It was {other} already (B3)."
-        read = case.journal.get(read_key(offer.round, written))
-        if verdict is Verdict.IS_NO_EVIDENCE:
-            inbox.no_evidence.append((written, why))
-        elif read is not None:
-            inbox.no_evidence.append((written, f"{read['by']} read it: {read['choice']}."))
-        elif verdict is Verdict.CONFIRMS:
-            inbox.confirmed = (name, written)
-        else:
-            inbox.to_read.append((name, written))
-    return inbox
-
-
-def read_key(round_: int, written: Written) -> str:
-    return f"read-{round_}-{written.authority_id.removeprefix('written:')}-{written.text_digest[:12]}"
+    found = await candidates(request, confirming(rights), offer.sent_at, offer.conversation_id)
+    return await sort(case, offer.round, f"{case.reference}/bridge", found, lambda one: judge(one, offer, rights))
 
 
 async def wait_for_word(case: Case, paper: Meanwhile, offer: TermsOffer, round_: int) -> Event:
@@ -253,13 +208,7 @@ async def wait_for_word(case: Case, paper: Meanwhile, offer: TermsOffer, round_:
             return seen
         inbox = await look_through(case, offer)
         if inbox.confirmed is not None and not inbox.thought_again:
-            name, written = inbox.confirmed
-            return Confirmed(
-                evidence=name,
-                authority_id=written.authority_id,
-                received_at=written.received_at,
-                sender=written.sender,
-            )
+            return confirmed_by(*inbox.confirmed)
         if case.now() >= closes and not inbox.to_read:
             return NoAnswer(until=closes)
         _, asked_again = await paper.press_contracts()
@@ -320,31 +269,9 @@ async def wait_for_word(case: Case, paper: Meanwhile, offer: TermsOffer, round_:
     )
 
 
-async def press_reader(case: Case, inbox: Inbox, round_: int) -> tuple[str, datetime | None]:
-    """Ask the requester to read the newest message, again after the patience, then the senior colleague."""
-    _, written = inbox.to_read[-1]
-    key = f"read-asked-{round_}-{written.authority_id.removeprefix('written:')}"
-    since = datetime.fromisoformat(await case.journal.put(f"since-{key}", case.now().isoformat()))
-    wait = Wait(
-        name=key,
-        awaited=case.requester,
-        what="Read the customer's message",
-        form=ConfirmationForm,
-        letter=bridge_letters.reading_asked(case, key, written),
-    )
-    _, until = await ask_the_awaited(case, wait, since, case.now())
-    return written.sender_name or written.sender, until
-
-
 async def check_reading(case: Case, offer: TermsOffer, event: ReplyRead) -> None:
     """What was read must still be there, as it was shown, and from somebody who may confirm. Raises `AnswerAgain`."""
-    name, digest = named_in(event.evidence)
-    inbox = await look_through(case, offer)
-    written = next((one for known, one in inbox.to_read if known == name), None)
-    if written is None:
-        raise AnswerAgain("evidence: choose one of the messages that are listed above the form.")
-    if not digest or not written.text_digest.startswith(digest):
-        raise AnswerAgain("evidence: the message has changed since it was shown; read it again.")
+    (await look_through(case, offer)).picked(event)
     if event.choice == "wants other seats":
         try:
             read_seats(event.changes, tuple(line.product_name for line in case.request.lines))
@@ -403,12 +330,6 @@ async def agreed(case: Case, offer: TermsOffer, event: Confirmed | ReplyRead, ro
     return Agreed(offer=offer, basis=basis, confirmed=confirmed)
 
 
-async def confirmers(request: OnTicket) -> tuple[str, ...]:
-    """The mail addresses of the customer's people who may confirm now."""
-    rights = await authorised_contacts(request.customer.autotask_id, request.customer.itglue_id)
-    return tuple(dict.fromkeys(one.email.lower() for one in rights if one.may_confirm))
-
-
 async def change_seats(case: Case, event: ReplyRead, round_: int) -> None:
     """The customer wants other seats: prices for that many are looked up, the agreement gets them too."""
     request = case.request
@@ -448,20 +369,5 @@ def explain_inbox(inbox: Inbox, offer: TermsOffer) -> str:
         lines += [
             f"- {in_markdown(written.sender)}, {calendar.in_short(written.received_at)}: {in_markdown(why)}"
             for written, why in inbox.no_evidence
-        ]
-    return "\n".join(lines)
-
-
-def explain_messages(messages: list[tuple[str, Written]]) -> str:
-    """Messages in full, above the form; of a quotation's empty lines none."""
-    calendar = office().settings.calendar
-    lines: list[str] = []
-    for name, written in messages:
-        lines += [
-            "",
-            f"### {in_markdown(written.sender_name or written.sender)}, {calendar.in_words(written.received_at)}",
-            f"{written.kind.value}, {in_markdown(written.sender)}: {in_markdown(written.subject)} ({name})",
-            "",
-            *(f"> {in_markdown(line)}  " for line in written.whole_text.splitlines() if line.strip() != ">"),
         ]
     return "\n".join(lines)

@@ -8,17 +8,15 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from flows.agreement import end
-from flows.terms import Inbox, confirmers, explain_messages, label_of, named_in, press_reader, read_key
+from flows.inbox import Inbox, confirmed_by, confirming, explain_messages, press_reader, sort
 from rules.events import Confirmed, Event, NoAnswer, ReplyRead
 from rules.people import AuthorisedContact, Person
 from rules.written import OnTicket, Verdict, Written
 from tasks.case import Case
 from tasks.casefile import in_markdown
 from tasks.contacts import authorised_contacts
-from tasks.forms import AnswerAgain
 from tasks.forms_seats import ASK, CONFIRMS, WordForm
 from tasks.letters import Letter
-from tasks.licences import used_by_another
 from tasks.mail import SentMail, WhenSent, when_sent
 from tasks.net_bridges import CONFIRMER
 from tasks.office import office
@@ -82,13 +80,7 @@ async def the_word(
             inbox = await look_through(case, on, question, since, asked)
         moments = [closes]
         if inbox.confirmed is not None and not inbox.thought_again:
-            evidence, written = inbox.confirmed
-            return Confirmed(
-                evidence=evidence,
-                authority_id=written.authority_id,
-                received_at=written.received_at,
-                sender=written.sender,
-            )
+            return confirmed_by(*inbox.confirmed)
         if inbox.to_read:
             whose, turn = await press_reader(case, inbox, question.round)
             moments += [turn] if turn is not None else []
@@ -105,24 +97,18 @@ async def the_word(
         wait = replace(wait, until=min(moments), explain=explain, choices=dict(question.choices))
         if not inbox.to_read:
             return wait
-        labels = tuple(label_of(one, written) for one, written in inbox.to_read)
         return replace(
             wait,
             awaited=case.requester,
             what=f"Read what {whose or 'the customer'} wrote, in full, and say what it means",
             role="requester",
-            choices={**question.choices, "evidence": labels},
+            choices={**question.choices, "evidence": inbox.choices},
         )
 
     async def check(event: Event) -> None:
         if isinstance(event, ReplyRead) and event.choice != ASK:
             found = await look_through(case, on, question, since, asked)
-            evidence, digest = named_in(event.evidence)
-            written = next((one for known, one in found.to_read if known == evidence), None)
-            if written is None:
-                raise AnswerAgain("evidence: choose one of the messages that are listed above the form.")
-            if not digest or not written.text_digest.startswith(digest):
-                raise AnswerAgain("evidence: the message has changed since it was shown; read it again.")
+            written = found.picked(event)
             if event.choice == CONFIRMS:
                 question.check(written, event)
 
@@ -207,26 +193,11 @@ async def remind(case: Case, question: Question, asked: WhenSent) -> datetime | 
 async def look_through(case: Case, on: OnTicket, question: Question, since: datetime, asked: WhenSent | None) -> Inbox:
     """What the customer's people, who may confirm, wrote: since they were asked, or else since `since` (S1)."""
     rights = await authorised_contacts(on.customer.autotask_id, on.customer.itglue_id)
-    senders = await confirmers(on)
+    senders = confirming(rights)
     await case.tag(*(f"{CONFIRMER}{one}" for one in senders))
-    inbox = Inbox([], [])
     conversation = asked.conversation_id if asked is not None else ""
-    for name, written in await candidates(on, senders, asked.at if asked is not None else since, conversation):
-        verdict, why = question.judge(written, rights, since)
-        if verdict is not Verdict.IS_NO_EVIDENCE:
-            other = await used_by_another(written.authority_id, on.reference)
-            if other:
-                verdict, why = Verdict.IS_NO_EVIDENCE, f"It was {other} already (B3)."
-        read = case.journal.get(read_key(question.round, written))
-        if verdict is Verdict.IS_NO_EVIDENCE:
-            inbox.no_evidence.append((written, why))
-        elif read is not None:
-            inbox.no_evidence.append((written, f"{read['by']} read it: {read['choice']}."))
-        elif verdict is Verdict.CONFIRMS:
-            inbox.confirmed = (name, written)
-        else:
-            inbox.to_read.append((name, written))
-    return inbox
+    found = await candidates(on, senders, asked.at if asked is not None else since, conversation)
+    return await sort(case, question.round, on.reference, found, lambda one: question.judge(one, rights, since))
 
 
 def explain_inbox(inbox: Inbox) -> str:

@@ -176,19 +176,22 @@ async def put(request: SeatRequest, basis: SeatBasis, kept: Kept, authority: Sea
         if seen.became is Became.NOT_YET:
             raise
         return seen
-    try:
-        seen = await look(kept)
-    except VendorRefused as unread:  # it was made: nothing may be freed
-        raise Unavailable("Pax8", f"the seats can't be read back: {unread.message}") from None
+    seen = await look(kept)
     if seen.became is Became.NOT_YET:
         raise Unavailable("Pax8", f"{basis.subscription_id} shows {basis.before} seats after the change was taken")
     return seen
 
 
 async def look(kept: Kept) -> Seen:
-    """What became of a marked increase, by the history since its marker and the seats now (pax8.md §7)."""
-    there = await office().pax8.subscription(kept.subscription_id)
-    states = [*(await history_of(kept.subscription_id))[kept.snapshots :], there]
+    """What became of a marked increase, by the history since its marker and the seats now (pax8.md §7).
+
+    Raises `Unavailable` also where Pax8 refuses to show them: seats may have been added, so nothing may be freed.
+    """
+    try:
+        there = await office().pax8.subscription(kept.subscription_id)
+        states = [*(await history_of(kept.subscription_id))[kept.snapshots :], there]
+    except VendorRefused as unread:
+        raise Unavailable("Pax8", f"what became of the seats can't be read: {unread.message}") from None
     totals = [one.quantity for one in states]
     became = what_became(kept.before, kept.after, totals)
     made = next((place for place, total in enumerate(totals) if total == kept.after), 0)

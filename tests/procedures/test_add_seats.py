@@ -240,3 +240,15 @@ async def test_nobody_answers(bench: Bench) -> None:
     assert mails(bench, TOM, "Nobody has acted")
     assert_ended_as(await bench.state(run), "No confirmation")
     assert not puts(bench)
+
+
+async def test_added_but_not_told_and_then_unreadable_it_is_not_called_not_added(bench: Bench) -> None:
+    """The PUT's answer is lost, and Pax8 refuses to show the history: nobody knows, so it is looked at again (I1)."""
+    run = await asked(bench)
+    pax8 = {"vendor": "pax8", "times": 1}
+    bench.sandbox.post("faults", {**pax8, "method": "PUT", "path": "/subscriptions/[^/]+$", "kind": "drop-after"})
+    bench.sandbox.post("faults", {**pax8, "method": "GET", "path": "/history$", "kind": "422", "skip": 2})
+    assert_done(await confirm(bench, run))
+    assert changes(bench) == [(12, 15)]
+    assert len(puts(bench)) == 1
+    assert not bench.sandbox.get("faults")["faults"], "both have struck"
