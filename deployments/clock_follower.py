@@ -11,6 +11,8 @@ import httpx
 
 RECONCILE = "reconcile/main"
 POLL_SECONDS = 0.5
+BUSY = 503
+"""What Prefect answers while SQLite is locked: the next look tries again, and nobody needs to be told."""
 MACHINE = "no-reply@"
 
 
@@ -77,6 +79,8 @@ class ClockFollower:
             deployment = http.get(f"{self._prefect_api}/deployments/name/{RECONCILE}").raise_for_status().json()
             http.post(f"{self._prefect_api}/deployments/{deployment['id']}/create_flow_run", json={}).raise_for_status()
         except httpx.HTTPError as error:
+            if isinstance(error, httpx.HTTPStatusError) and error.response.status_code == BUSY:
+                return False
             self._say(f"{why}, but {RECONCILE} could not be started: {error}")
             return False
         self._say(f"{why}: {RECONCILE} is started.")

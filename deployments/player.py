@@ -70,12 +70,13 @@ class Player:
 
     def answer(self, run_id: str, **form: str) -> None:
         """Answer the form of a waiting run, again while it is just awake; raises `WentWrong` with Prefect's reason."""
-        for _ in range(BUSY_TRIES):
+        until = time.monotonic() + PATIENCE
+        while time.monotonic() < until:
             said = self._insist(f"/flow_runs/{run_id}/resume", {"run_input": form})
             if said["status"] == "ACCEPT":
                 return
             time.sleep(1)
-        raise WentWrong(f"the answer was not taken: {said}")
+        raise WentWrong(f"the answer {form} was not taken within {PATIENCE:.0f} s: {said}; {self.run(run_id)['state']}")
 
     def runs_tagged(self, tag: str) -> list[dict[str, Any]]:
         """Every run that carries a tag."""

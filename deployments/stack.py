@@ -212,7 +212,8 @@ class LocalStack:
 
     def _launch_server(self) -> None:
         environment = server_environment(self.environment, self.home, self.addresses, self._database_url)
-        self._launch("server", "prefect", "server", "start", environment=environment)
+        command = ("prefect", "server", "start") if self._database_url else ("deployments.embedded_server",)
+        self._launch("server", *command, environment=environment)
 
     def _wait_for_server(self) -> None:
         self._wait_for("server", lambda: answers(f"{self.prefect_api}/health"))
