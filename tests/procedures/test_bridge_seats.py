@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from rules.audited import Kind
-from tests.procedures.bridges import booked, bought, pass_the_cut_off, the_bridge
+from tests.procedures.bridges import MINUTE, booked, bought, pass_the_cut_off, pass_to, the_bridge
 from tests.procedures.harness import Bench
 from tests.procedures.people import assert_done, launch, mails, notes, sign, writes
 from tests.procedures.requests import ADA, ROBERTA, TOM
@@ -12,6 +12,8 @@ from tests.procedures.test_audit import audit, keys, table
 
 VISIO = "Visio Plan 1"
 TICKET = 700175
+TOP = 4
+"""Autotask's number of "Critical"."""
 
 
 async def two_more(bench: Bench) -> UUID:
@@ -104,3 +106,23 @@ async def test_a_signature_binds_that_came_before(bench: Bench) -> None:
     assert_done(await audit(bench))
     rows, _ = await table(bench)
     assert f"{Kind.SEATS_DIFFER.name.lower()}:{subscription}" in keys(rows), "a sixth seat that nobody confirmed"
+
+
+async def test_seats_added_after_an_annual_agreement_was_signed_are_a_persons(bench: Bench) -> None:
+    """Y5: the annual term is ordered as it was signed, for three; the two that end with the bridge are somebody's."""
+    run = await bought(bench, term="1-Year", annual_reason="The team stays, and annual is cheaper.")
+    await sign(bench, run)
+    assert await bench.waits_for(run) == "change-over"
+    seats = await launch(bench, more(product=VISIO, seats_now=3, seats_wanted=5))
+    assert_done(await confirm(bench, seats))
+    assert changes(bench) == [(3, 5)]
+    await bench.play_all()
+    assert await bench.waits_for(run) == "change-over", "what was signed isn't touched"
+    await pass_to(bench, (await the_bridge(bench, run)).dates.change_over + 2 * MINUTE)
+    assert_done(await bench.state(run))
+    annual = held(bench, CONTOSO, VISIO, term="1-Year")
+    assert annual["quantity"] == 3
+    [mail] = [one for one in mails(bench, TOM, "a person must act") if "covers fewer seats" in one.text]
+    assert "signed 3, there are 5" in mail.text and "add-seats" in mail.text
+    [ticket] = [one for one in bench.sandbox.records("autotask.tickets") if "covers fewer seats" in one["title"]]
+    assert ticket["priority"] == TOP

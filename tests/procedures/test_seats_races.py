@@ -27,6 +27,7 @@ from tasks.office import open_office
 from tasks.seats import SURE, SeatBasis, SeatsOutcome, write_seats
 from tasks.written import read_written
 from tests.procedures.attacks import memory
+from tests.procedures.bridges import reference as reference_of
 from tests.procedures.harness import Bench
 from tests.procedures.people import assert_done, launch, mails
 from tests.procedures.requests import ADA, TOM
@@ -260,3 +261,31 @@ async def test_two_add_seats_at_the_same_moment_are_two_changes_one_after_the_ot
     added = 3 if late is runs[0] else 2
     assert changes(bench) == [(12, total), (total, total + added)]
     assert held(bench, CONTOSO)["quantity"] == 17
+
+
+async def test_the_claim_of_a_procedure_whose_run_is_over_holds_nobody_up(bench: Bench) -> None:
+    """It claimed, and its run was deleted: whoever waits for it takes its claim off, says so, and adds the seats."""
+    subscription = held(bench, CONTOSO)["id"]
+    other = {**bench.sandbox.get("records/autotask.tickets/700175"), "id": 700999, "ticketNumber": "T20261118.0999"}
+    bench.sandbox.http.put("records/autotask.tickets/700999", json=other).raise_for_status()
+    first = await asked(bench, ticket="T20261118.0999", seats_wanted=14)
+    reference = await reference_of(bench, first)
+    bench.sandbox.post("faults", {"vendor": "pax8", "method": "PUT", "kind": "500-before", "times": 99})
+    await confirm(bench, first)
+    async with open_office():
+        assert await standing_claims(subscription) == [reference], "it may have added some: its claim stands"
+
+    second = await asked(bench)
+    await confirm(bench, second)
+    assert await bench.waits_for(second) == "claim-1-1"
+    assert not changes(bench)
+    async with bench.prefect() as client:
+        await client.delete_flow_run(first)
+    bench.sandbox.http.delete("faults").raise_for_status()
+    bench.sandbox.advance(seconds=200)
+    await bench.reconcile()
+    assert_done(await bench.state(second))
+    assert changes(bench) == [(12, 15)]
+    titles = [str(one["title"]) for one in bench.sandbox.records("autotask.ticketnotes")]
+    [taken_off] = [one for one in titles if f"given up by {reference}" in one]
+    assert "its run is over" in taken_off
