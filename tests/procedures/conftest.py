@@ -1,5 +1,6 @@
 """One Prefect server and one sandbox for all procedure tests; the sandbox's world is new for each test."""
 
+import copy
 import functools
 import os
 import shutil
@@ -13,6 +14,7 @@ import asyncpg
 import pytest
 import pytest_asyncio
 from prefect import Flow
+from prefect.blocks.core import Block
 from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
 
@@ -42,6 +44,20 @@ def one_tls_context() -> Iterator[None]:
     kept, ssl.create_default_context = ssl.create_default_context, functools.cache(ssl.create_default_context)
     yield
     ssl.create_default_context = kept
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_schema_of_each_block() -> Iterator[None]:
+    """Saving a block, Prefect works its schema out anew for each field: for our settings a second, done once."""
+    kept = Block.__dict__["model_json_schema"]
+    made = functools.cache(kept.__func__)
+
+    def model_json_schema(cls: type[Block], *args: Any, **options: Any) -> dict[str, Any]:
+        return copy.deepcopy(made(cls, *args, **options))
+
+    setattr(Block, "model_json_schema", classmethod(model_json_schema))  # noqa: B010 - as a plain name mypy minds
+    yield
+    setattr(Block, "model_json_schema", kept)  # noqa: B010
 
 
 @pytest.fixture(scope="session")
