@@ -10,12 +10,13 @@ from typing import Annotated, Protocol, Self
 from pydantic import AwareDatetime, Field, model_validator
 
 from rules.agreement import price_text
+from rules.asking import Asking
 from rules.authority import FRESH, NotCovered, Somebody, built_again
 from rules.calendar import term_end_after
 from rules.order import Billing, Filled, Frozen, Price, Term
-from rules.people import AuthorisedContact, Person, same_address
+from rules.people import AuthorisedContact, same_address
 from rules.refusal import Problem
-from rules.request import MOST_SEATS, Customer
+from rules.request import MOST_SEATS
 from rules.written import PersonsReading, Verdict, Written, WrittenKind, why_no_evidence, why_not_read
 
 SEVEN_DAYS = timedelta(days=7)
@@ -322,25 +323,14 @@ def above_limit(sender: str, may_confirm: tuple[AuthorisedContact, ...], value: 
     return None
 
 
-class SeatRequest(Frozen):
+class SeatRequest(Asking):
     """A request for more seats that passed every check; nothing has happened outside. Persisted; grows only.
 
     `unassigned`: what Microsoft says of seats nobody uses, or that it could not be read.
     """
 
-    reference: Filled
-    run_id: str
-    customer: Customer
-    ticket_id: int
-    ticket_number: str
-    requester: Person
-    senior: Person
-    contact: AuthorisedContact
-    product_id: str
-    product_name: str
     added: Seats
     choices: tuple[HeldSeats, ...]
-    currency: str
     notices: tuple[str, ...] = ()
     unassigned: str = ""
 

@@ -3,30 +3,18 @@
 from datetime import date
 
 from rules.agreement import price_text
+from rules.asking import Asking
 from rules.calendar import term_end_after
 from rules.order import Filled, Frozen
-from rules.people import AuthorisedContact, Person
-from rules.request import Customer
 from rules.seats import HeldSeats
 from rules.written import PersonsReading
 
 
-class EndWish(Frozen):
+class EndWish(Asking):
     """A request to end one subscription, checked; nothing has happened outside. Persisted; grows only."""
 
-    reference: Filled
-    run_id: str
-    customer: Customer
-    ticket_id: int
-    ticket_number: str
-    requester: Person
-    senior: Person
-    contact: AuthorisedContact
-    product_id: str
-    product_name: str
     held: HeldSeats
     wished: date
-    currency: str
 
     @property
     def title(self) -> str:

@@ -4,9 +4,11 @@ import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from prefect.client.schemas.objects import FlowRun, StateType
+from pydantic import BaseModel
 
 from rules.bridge import BridgeDates
 from rules.envelope import REFERENCE_FIELD, RUN_FIELD
@@ -48,17 +50,38 @@ class ForeignMemory(Exception):
     """Somebody has written another run's request into this run's memory: it can't be gone on with."""
 
 
+class Remembered(BaseModel):
+    """What a run remembers of what it was asked: whose it is stands in it."""
+
+    reference: str
+    run_id: str
+
+
+R = TypeVar("R", bound=BaseModel)
+
+
+def recalled(case: Case, key: str, kind: type[R]) -> R | None:
+    """What this run has checked before, and keeps whatever changes later; None the first time.
+
+    Raises `ForeignMemory` if it is another run's.
+    """
+    kept = case.journal.get(key)
+    if kept is None:
+        return None
+    whose = Remembered.model_validate(kept)
+    if (whose.run_id, whose.reference) != (str(case.run_id), case.reference):
+        raise ForeignMemory(f"this run's memory holds what another run was asked: {whose.reference}, {whose.run_id}")
+    return kind.model_validate(kept)
+
+
 async def check_request(case: Case, form: LaunchForm) -> CheckedRequest:
     """The request as checked. Checked once: a run that was checked keeps its request, whatever changes later.
 
     Raises `Refused` with every problem that could be found. Nothing has happened outside by then.
     """
-    kept = case.journal.get(REQUEST)
+    kept = recalled(case, REQUEST, CheckedRequest)
     if kept is not None:
-        checked = CheckedRequest.model_validate(kept)
-        if (checked.run_id, checked.reference) != (str(case.run_id), case.reference):
-            raise ForeignMemory(f"this run's memory holds another run's request: {checked.reference}, {checked.run_id}")
-        return known_by_now(checked, case.journal)
+        return known_by_now(kept, case.journal)
     asked = read_form(form, office().settings.calendar.day_of(case.now()))
     await announce(case, form)
     await adopt_orphan(case, form.envelope.strip())

@@ -2,8 +2,9 @@
 
 from datetime import date
 
-from rules.order import Billing, Filled, Frozen, Term
-from rules.people import AuthorisedContact, Person
+from rules.asking import Asker
+from rules.order import Billing, Frozen, Term
+from rules.people import AuthorisedContact
 from rules.product_map import MappedProduct
 from rules.refusal import Problem, Refused, refuse
 from rules.request import Customer
@@ -14,11 +15,11 @@ from tasks.case import Case
 from tasks.contacts import authorised_contacts, check_confirmer
 from tasks.office import office
 from tasks.requests import (
-    ForeignMemory,
     as_person,
     colleague,
     domains_of,
     one_start_each,
+    recalled,
     the_company,
     the_pax8_company,
     the_ticket,
@@ -44,27 +45,11 @@ class SeatsForm(Frozen):
     seats_wanted: int
 
 
-class Asker(Frozen):
-    """What any request about what a customer has is about: customer, ticket, who asks and who confirms."""
-
-    customer: Customer
-    ticket_id: int
-    ticket_number: str
-    requester: Person
-    senior: Person
-    contact: AuthorisedContact
-    product_id: Filled
-    product_name: Filled
-
-
 async def check_seats(case: Case, form: SeatsForm) -> SeatRequest:
     """The request as checked, once. Raises `Refused` with every problem that could be found."""
-    kept = case.journal.get(SEATS)
+    kept = recalled(case, SEATS, SeatRequest)
     if kept is not None:
-        checked = SeatRequest.model_validate(kept)
-        if (checked.run_id, checked.reference) != (str(case.run_id), case.reference):
-            raise ForeignMemory(f"this run's memory holds another run's request: {checked.reference}, {checked.run_id}")
-        return checked
+        return kept
     await case.tag(seats_tag(form.ticket, form.product))
     asker, mapped = await look_up(form.customer, form.ticket, form.requester, form.contact, form.product)
     today = office().settings.calendar.day_of(case.now())

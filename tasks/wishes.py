@@ -17,7 +17,7 @@ from tasks.contacts import authorised_contacts
 from tasks.ending import BridgeIds, EndNotAgreed, TermReading, book_end
 from tasks.licences import AuthorityUsed, first_holder, holder
 from tasks.office import office
-from tasks.requests import ForeignMemory, one_start_each
+from tasks.requests import one_start_each, recalled
 from tasks.runs import runs_tagged
 from tasks.seat_requests import held_seats, look_up, refuse_new
 from tasks.step import step
@@ -50,12 +50,9 @@ class Known(Frozen):
 
 async def check_wish(case: Case, form: WishForm) -> EndWish:
     """The wish as checked, once. Raises `Refused` with every problem that could be found."""
-    kept = case.journal.get(WISH)
+    kept = recalled(case, WISH, EndWish)
     if kept is not None:
-        checked = EndWish.model_validate(kept)
-        if (checked.run_id, checked.reference) != (str(case.run_id), case.reference):
-            raise ForeignMemory(f"this run's memory holds another run's wish: {checked.reference}, {checked.run_id}")
-        return checked
+        return kept
     today = office().settings.calendar.day_of(case.now())
     wished = read_day(form.end_date, today)
     asker, mapped = await look_up(form.customer, form.ticket, form.requester, form.contact, form.product)
