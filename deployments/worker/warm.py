@@ -32,6 +32,8 @@ CODE_VARIABLE = "COUNTERSIGN_HOME"
 DRAIN_VARIABLE = "COUNTERSIGN_DRAIN_SECONDS"
 DRAIN_SECONDS = 5.0
 END_SECONDS = 4.0
+RUNS_A_CORE = 8
+"""At the same time, unless `--limit` says otherwise: two hundred that are due in one minute take turns."""
 WORKING_DIRECTORY = "Directory in which a run begins; a deployment's pull steps may change it. Empty: the code's."
 
 
@@ -76,8 +78,8 @@ class WarmWorker(Prompt, BaseWorker[WarmConfiguration, WarmVariables, WarmResult
     _description = "Execute flow runs in processes that are forked from one that has loaded the flows already."
     _display_name = "Warm process"
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, work_pool_name: str, *, limit: int | None = None, **kwargs: Any) -> None:
+        super().__init__(work_pool_name, limit=limit or RUNS_A_CORE * (os.cpu_count() or 1), **kwargs)
         self._code = Path(os.environ.get(CODE_VARIABLE) or Path.cwd()).resolve()
         self._drain_seconds = float(os.environ.get(DRAIN_VARIABLE, DRAIN_SECONDS))
         self._looking = asyncio.Lock()

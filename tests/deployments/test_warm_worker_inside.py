@@ -28,7 +28,7 @@ from deployments.environment import TYPE_VARIABLE, UnknownWorkerType, worker_typ
 from deployments.worker import prefect_inside
 from deployments.worker.messages import LARGEST, Order, TooLarge, packed, pair, unpacked
 from deployments.worker.shortcuts import as_module, wants_csrf
-from deployments.worker.warm import WarmWorker
+from deployments.worker.warm import RUNS_A_CORE, WarmWorker
 from deployments.worker.zygote import fingerprint, preload
 
 ROOT = Path(__file__).parents[2]
@@ -73,6 +73,8 @@ def test_the_base_workers_own_names_are_as_the_worker_uses_them() -> None:
     worker = WarmWorker(work_pool_name="any")
     assert worker._submitting_flow_run_ids == set()
     assert worker._work_pool is None
+    assert worker._limit == RUNS_A_CORE * (os.cpu_count() or 1)
+    assert WarmWorker(work_pool_name="any", limit=3)._limit == 3
     for method in ("setup", "teardown", "sync_with_backend", "get_and_submit_flow_runs", "run"):
         assert inspect.iscoroutinefunction(getattr(BaseWorker, method))
 

@@ -60,6 +60,7 @@ class Bridges(RuleBasedStateMachine):
         self.play = fresh(flows, deployments, sandbox_url)
         self.acts: list[str] = []
         self.failed = False
+        self.rough = True  # in half of the histories nobody calls anything off: else hardly one comes to a signature
 
     def do(self, act: Coroutine[Any, Any, Any]) -> Any:
         """Have the session's event loop do it, and wait for it. A counter-example is kept; its history stops there."""
@@ -91,8 +92,10 @@ class Bridges(RuleBasedStateMachine):
         term=st.sampled_from(["Monthly", "1-Year"]),
         case=whose,
         bought=st.sampled_from([True, True, False]),
+        rough=st.booleans(),
     )
-    def first(self, release: str, term: str, case: int, bought: bool) -> None:
+    def first(self, release: str, term: str, case: int, bought: bool, rough: bool) -> None:
+        self.rough = rough
         self.loop_do(self.play.open(release=release))
         one = self.do(self.play.start(case, term))
         if bought and one is not None:
@@ -168,18 +171,18 @@ class Bridges(RuleBasedStateMachine):
         self.do(self.play.decide(one, action, by, prices=f"{one.product} = 15.50", note="not like this"))
 
     @precondition(lambda self: self.play.bridges)
-    @rule(number=whose, who=st.sampled_from(["all", "customer", "msp"]), webhooks=webhooks)
+    @rule(number=whose, who=st.sampled_from(["all", "all", "customer", "msp"]), webhooks=webhooks)
     def signs(self, number: int, who: str, webhooks: int) -> None:
         self.do(self.play.signs(self.one(number, "agreement", "late"), who, webhooks))
 
-    @precondition(lambda self: self.play.bridges)
+    @precondition(lambda self: self.rough and self.play.bridges)
     @rule(number=whose, act=st.sampled_from(["decline", "void", "bounce", "expire", "view"]), webhooks=webhooks)
     def agreement_fails(self, number: int, act: str, webhooks: int) -> None:
         self.do(self.play.envelope_act(self.one(number), act, webhooks))
 
     # People of ours
 
-    @precondition(lambda self: self.play.bridges)
+    @precondition(lambda self: self.rough and self.play.bridges)
     @rule(number=whose)
     def withdraws(self, number: int) -> None:
         self.do(self.play.decide(self.one(number), "withdraw", note="The customer doesn't want it any more."))
@@ -202,7 +205,7 @@ class Bridges(RuleBasedStateMachine):
     def deadline_is_started_by_hand(self, number: int, again: bool) -> None:
         self.do(self.play.deadline_by_hand(self.one(number, "agreement"), again))
 
-    @precondition(lambda self: self.waits("agreement", "change-over"))
+    @precondition(lambda self: self.rough and self.waits("agreement", "change-over"))
     @rule(number=whose)
     def run_is_deleted(self, number: int) -> None:
         self.do(self.play.delete(self.one(number, "agreement", "change-over")))
