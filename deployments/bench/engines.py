@@ -182,9 +182,10 @@ def _postgres(home: Path, programs: Path, shell: dict[str, str]) -> Iterator[str
 
 @contextmanager
 def _temporal_server(home: Path, programs: Path, shell: dict[str, str]) -> Iterator[str]:
-    """Temporal's development server, with its state in a file."""
+    """Temporal's development server, its state in a file that is as little synced as our PostgreSQL."""
     port = free_port()
-    options = ("--headless", "--ip", LOOPBACK, "--port", str(port), "--db-filename", str(home / "temporal.db"))
+    kept = ("--db-filename", str(home / "temporal.db"), "--sqlite-pragma", "synchronous=0")
+    options = ("--headless", "--ip", LOOPBACK, "--port", str(port), *kept)
     quiet = ("--log-level", "error", "--dynamic-config-value", "frontend.enableServerVersionCheck=false")
     command = (str(programs / "temporal"), "server", "start-dev", *options, *quiet)
     with _child("temporal-server", command, home, shell, lambda: not is_free(port)):
