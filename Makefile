@@ -51,7 +51,7 @@ soak: $(READY) system-packages ## the long forms: every call killed, 1,000 insta
 	    tests/procedures/test_instant_signature.py tests/procedures/test_bridge_survival.py \
 	    tests/procedures/test_bridge_machine.py $(ARGS)
 
-bench: $(READY) system-packages ## how long a run takes from what wakes it to what it does, by worker type; some minutes
+bench: $(READY) system-packages ## how fast, by worker type and against DBOS and Temporal, into README's table and picture; 15 minutes
 	@$(RUN)/python -m deployments.bench $(ARGS)
 
 scale: $(READY) system-packages ## what 10,000 waiting procedures cost, and 200 deadlines in one minute; half an hour
@@ -67,7 +67,7 @@ format: $(READY) ## let ruff lay out the code
 	$(RUN)/ruff format .
 	$(RUN)/ruff check --fix .
 
-lock: ## work out requirements.lock anew from pyproject.toml (ARGS=--upgrade takes the newest of everything)
+lock: ## work out requirements.lock anew from pyproject.toml, and the measurement's own (ARGS=--upgrade takes the newest of everything)
 	@.ci/lock $(PYTHON) $(ARGS)
 
 system-packages: ## the Debian packages that tests need: PostgreSQL, Chromium and its driver

@@ -1,18 +1,12 @@
-"""How long a run takes from what wakes it to what it does: the warm worker and Prefect's own, in one sitting.
+"""The whole procedure on Prefect, by worker type: from what wakes a run to what it does.
 
-`python -m deployments.bench` (`make bench`): for each worker type a stack of its own on PostgreSQL, with the sandbox
-and the receiver; prints one Markdown table. Agreements go out directly (N4's setting), so that nobody stands between.
+For each worker type a stack of its own on PostgreSQL, with the sandbox and the receiver. Agreements go out directly
+(N4's setting), so that nobody stands between.
 """
 
-import argparse
-import os
-import platform
-import statistics
-import sys
 import tempfile
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -20,31 +14,13 @@ from uuid import uuid4
 
 import httpx
 
+from deployments.bench.results import Measured, NotMeasured
 from deployments.bench_world import add_customers, request_of
-from deployments.children import ChildFailed
-from deployments.environment import WORKER_TYPES
 from deployments.player import Player
-from deployments.postgres import NoPostgres
 from deployments.stack import OWN_POSTGRES, LocalStack
 
 LOOK_SECONDS = 0.1
 PATIENCE = 900.0
-ALONE, AT_ONCE = 10, 40
-
-
-class NotMeasured(Exception):
-    """A procedure didn't go as it should, or not in the time that the measurement waits for it."""
-
-
-@dataclass
-class Measured:
-    """What was measured with one worker type; all in seconds."""
-
-    signed_to_ordered: list[float] = field(default_factory=list)
-    started_to_sent: list[float] = field(default_factory=list)
-    all_waiting: float = 0.0
-    all_ordered: float = 0.0
-    all_done: float = 0.0
 
 
 class Bench:
@@ -131,61 +107,18 @@ class Bench:
         return [moment for moment in at if moment >= since]
 
 
-def measure(worker_type: str, alone: int, at_once: int) -> Measured:
+def measure(worker_type: str, alone: int, at_once: int, say: Callable[[str], None]) -> Measured:
     """Everything with one worker type, on a stack of its own; the first procedure warms up and isn't counted."""
     measured = Measured()
     with tempfile.TemporaryDirectory(prefix="countersign-bench-") as made:
         home = Path(made)
         home.chmod(0o755)  # PostgreSQL's user must reach it
-        with LocalStack(home, database_url=OWN_POSTGRES, worker_type=worker_type, say=_say) as stack:
+        with LocalStack(home, database_url=OWN_POSTGRES, worker_type=worker_type, say=say) as stack:
             bench = Bench(stack)
             bench.prepare(1 + alone + at_once)
             bench.one_by_one(range(1), Measured())
             bench.one_by_one(range(1, 1 + alone), measured)
-            _say(f"{worker_type}: {measured}; now {at_once} at once")
+            say(f"{worker_type}: {measured}; now {at_once} at once")
             bench.all_at_once(range(1 + alone, 1 + alone + at_once), measured)
-            _say(f"{worker_type}: {measured}")
+            say(f"{worker_type}: {measured}")
     return measured
-
-
-def table(results: dict[str, Measured], at_once: int) -> str:
-    """The results as Markdown: medians, with the least and the most."""
-    rows: list[tuple[str, list[str]]] = [
-        ("signed → the order's POST at Pax8", [spread(one.signed_to_ordered) for one in results.values()]),
-        ("started by the API → envelope sent", [spread(one.started_to_sent) for one in results.values()]),
-        (f"{at_once} started at once → all waiting", [f"{one.all_waiting:.1f} s" for one in results.values()]),
-        (f"{at_once} signed at once → all ordered", [f"{one.all_ordered:.1f} s" for one in results.values()]),
-        (f"{at_once} signed at once → all done", [f"{one.all_done:.1f} s" for one in results.values()]),
-    ]
-    lines = [f"| | {' | '.join(results)} |", "| --- |" + " --- |" * len(results)]
-    lines += [f"| {what} | {' | '.join(cells)} |" for what, cells in rows]
-    return "\n".join(lines)
-
-
-def spread(seconds: list[float]) -> str:
-    return f"{statistics.median(seconds):.2f} s ({min(seconds):.2f} to {max(seconds):.2f})"
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
-
-
-def main() -> None:
-    """Measure, and print the table on standard output; what happens meanwhile goes to standard error."""
-    parser = argparse.ArgumentParser(prog="deployments.bench", description=__doc__)
-    parser.add_argument("--types", nargs="+", choices=WORKER_TYPES, default=list(reversed(WORKER_TYPES)))
-    parser.add_argument("--alone", type=int, default=ALONE, help="procedures one by one, for the medians")
-    parser.add_argument("--at-once", type=int, default=AT_ONCE, help="procedures at the same time")
-    chosen = parser.parse_args()
-    try:
-        results = {kind: measure(kind, chosen.alone, chosen.at_once) for kind in chosen.types}
-    except (NotMeasured, ChildFailed, NoPostgres) as error:
-        sys.exit(f"Not measured: {error}")
-    print(
-        f"{os.cpu_count()} cores, Python {platform.python_version()}, PostgreSQL; {chosen.alone} measurements each:\n"
-    )
-    print(table(results, chosen.at_once))
-
-
-if __name__ == "__main__":
-    main()
