@@ -1,15 +1,19 @@
 """A customer new to Microsoft 365, up to the order: prefix, Pax8 company, our contact; and what follows it (P2, P3)."""
 
 from datetime import timedelta
+from uuid import UUID
 
+from flows.admin_account import RECORDS
 from flows.agreement import end_without_order
 from rules.events import Decided, Event, RefusedBy
 from rules.people import same_address
 from rules.tenant import derive_prefix, doubts, initial_domain, prefix_fault
+from tasks.admin_account import AdminRecords, tag_applications
 from tasks.agreements import DraftedEnvelope
 from tasks.case import Case
 from tasks.casefile import in_markdown
 from tasks.forms import AcceptForm, AnswerAgain
+from tasks.journal import Journal
 from tasks.letters import Letter
 from tasks.new_tenant import (
     COMPANY,
@@ -315,6 +319,19 @@ async def start_set_up(case: Case) -> None:
     finally:
         case.leg = leg
     case.request = known_by_now(case.request, case.journal)
+
+
+async def tag_to_admin(case: Case, occasion: str) -> None:
+    """P11: what is ordered later for a tenant that we made is tagged to its admin account too.
+
+    Before its records are there nothing is tagged: the set-up does it for all assets, at its end.
+    """
+    set_up = case.journal.get(SET_UP_BOOKED)
+    if set_up is None:
+        return
+    kept = (await Journal.load(UUID(str(set_up)))).get(RECORDS)
+    if kept is not None:
+        await tag_applications(case.request, AdminRecords.model_validate(kept), occasion)
 
 
 def needs_set_up(case: Case) -> bool:
