@@ -49,7 +49,7 @@ quick: lint ## the tests that need neither PostgreSQL nor a browser nor a runnin
 soak: $(READY) system-packages ## the long forms: every call killed, 1,000 instant signatures, thousands of examples
 	COUNTERSIGN_SOAK=1 $(RUN)/python -m pytest --timeout 7200 tests/rules tests/procedures/test_survival.py \
 	    tests/procedures/test_instant_signature.py tests/procedures/test_bridge_survival.py \
-	    tests/procedures/test_bridge_machine.py $(ARGS)
+	    tests/procedures/test_new_tenant_survival.py tests/procedures/test_bridge_machine.py $(ARGS)
 
 bench: $(READY) system-packages ## how fast, by worker type and against DBOS and Temporal, into README's table and picture; 15 minutes
 	@$(RUN)/python -m deployments.bench $(ARGS)

@@ -154,14 +154,7 @@ async def bridge(
 
 async def go_on_as_new(case: Case, paper: Meanwhile, signed: Signed) -> State[Any]:
     """B1: the agreement was completed before the bridge was ordered, so no bridge is needed: it goes on as N."""
-    calendar = office().settings.calendar
-    await case.record(
-        "agreement signed",
-        f"DocuSign says completed, {calendar.in_words(signed.at)}, before a bridge was ordered: it needs none.",
-        by="DocuSign",
-        link=case.links["Agreement in DocuSign"],
-        public=True,
-    )
+    await paper.tell_signed(signed)
     signers = await what_was_signed(case, paper.envelope)
     licences = await purchase.buy(case, paper.envelope, signers)
     await purchase.finish(case, licences)
@@ -195,11 +188,15 @@ async def buy(case: Case, paper: Meanwhile, agreed: Agreed, round_: int) -> Brid
     Signed: the agreement was completed before the order, and nothing was bought here. Raises `ConfirmationTooOld`
     where new terms must go out first.
     """
+    await file_evidence(agreed.basis.evidence, case.request)
+    await new_tenant.prepare(case, paper)
+    signed = await signed_meanwhile(case, paper, agreed) if paper.was_signed_beside else None
+    if signed is not None:
+        return signed
     wanted = case.request
     case.leg = "bridge" if round_ == 1 else f"bridge-{round_}"
     case.request = as_offered(wanted, agreed)
     try:
-        await file_evidence(agreed.basis.evidence, case.request)
         await purchase.check_before_ordering(case, paper.envelope)
         signed = await signed_meanwhile(case, paper, agreed)
         if signed is not None:

@@ -4,12 +4,15 @@ A run has one form at a time. So every wait of a bridge also offers contracts wh
 look brings the agreement as far as contracts allows.
 """
 
+from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal, get_args
+
+from pydantic import Field, create_model
 
 from flows import agreement
 from rules.agreement import price_text
-from rules.events import Corrected, Event, RefusedBy, Released, ReleaseTakenBack
+from rules.events import Corrected, Event, RefusedBy, Released, ReleaseTakenBack, Signed, Withdrawn
 from rules.people import same_address
 from rules.request import UnreadableAnswer, read_prices
 from rules.settings import Release
@@ -17,10 +20,24 @@ from tasks import agreements
 from tasks.agreements import DraftedEnvelope
 from tasks.case import Case
 from tasks.casefile import in_markdown
-from tasks.forms import AnswerAgain, LookForm
+from tasks.forms import AnswerAgain, LookForm, PaperForm, WaitForm
 from tasks.letters import Letter
 from tasks.office import office
-from tasks.waiting import Wait, ask_the_awaited
+from tasks.waiting import Look, Wait, ask_the_awaited
+
+
+def beside_the_paper(form: type[WaitForm]) -> type[WaitForm]:
+    """A form that also offers contracts to release and to correct the draft. Refusing it is withdrawing here."""
+    own = get_args(form.model_fields["action"].annotation)
+    actions = (*own, "release the agreement", "correct the draft", "take back the release")
+    known = form.model_fields["action"]
+    action: Any = (Literal[actions], Field(description=known.description, json_schema_extra=known.json_schema_extra))
+    return create_model(form.__name__, __base__=(PaperForm, form), action=action)
+
+
+def event_by(event: Event) -> str:
+    """Who is said to have decided."""
+    return str(getattr(event, "by", ""))
 
 
 class Meanwhile:
@@ -111,6 +128,77 @@ class Meanwhile:
             case _:
                 return False
         return True
+
+    def beside(self, wait: Wait) -> tuple[Wait, Look]:
+        """A wait for something else before the bridge's order, with the agreement going its own way beside it (B1).
+
+        Contracts may release and correct in its form. A signature is told at once; the wait goes on, for the order
+        under the agreement needs the same answer. A dead agreement ends it: the look returns what became of it.
+        """
+        settings, may_decide, checked = office().settings, wait.may_decide, wait.check
+        moments: list[datetime] = []
+
+        async def look(hinted: bool) -> Event | None:
+            nonlocal moments
+            moments = []
+            if self.case.journal.get(self._key("signed")) is not None:
+                return None
+            await self.go_on()
+            seen = await agreements.look_at_envelope(self.case, self.envelope.envelope_id, hinted)
+            if isinstance(seen, Signed):
+                await self.tell_signed(seen)
+                await self.case.journal.put(self._key("signed"), seen.at.isoformat())
+                return None
+            _, turn = await self.press_contracts()
+            moments = [moment for moment in (turn, self.due) if moment is not None]
+            return seen
+
+        def as_found(waiting: Wait) -> Wait:
+            signed = "The agreement is signed by now: no bridge is ordered, but the order under it needs this too."
+            paper = signed if self.was_signed_beside else self.explain()
+            until = min([*moments, *([waiting.until] if waiting.until else [])], default=None)
+            return replace(waiting, explain="\n\n".join([waiting.explain, paper]), until=until)
+
+        async def check(event: Event) -> None:
+            if isinstance(event, Released | Corrected | ReleaseTakenBack):
+                if self.was_signed_beside:
+                    raise AnswerAgain("the agreement is signed already.")
+                await self.check(event)
+                return
+            allowed = (*may_decide, *settings.senior_staff)
+            others = may_decide and not isinstance(event, Withdrawn)
+            if others and not any(same_address(one.email, event_by(event)) for one in allowed):
+                names = ", ".join(person.email for person in allowed)
+                raise AnswerAgain(f"decided_by: {event_by(event)} may not decide this; {names} may.")
+            if checked is not None:
+                await checked(event)
+
+        with_paper = replace(
+            wait,
+            form=beside_the_paper(wait.form),
+            may_decide=(*may_decide, settings.contracts) if may_decide else (),
+            tags=(*wait.tags, agreements.AWAITED),
+            check=check,
+            aside=self.aside,
+            after_look=as_found,
+        )
+        return with_paper, look
+
+    @property
+    def was_signed_beside(self) -> bool:
+        """Whether the signature was seen while something else was waited for."""
+        return self.case.journal.get(self._key("signed")) is not None
+
+    async def tell_signed(self, signed: Signed) -> None:
+        """The ticket says, once, that the agreement was completed before a bridge was ordered (B1)."""
+        await self.case.record(
+            "agreement signed",
+            f"DocuSign says completed, {office().settings.calendar.in_words(signed.at)}, before a bridge was ordered: "
+            "it needs none.",
+            by="DocuSign",
+            link=self.case.links["Agreement in DocuSign"],
+            public=True,
+        )
 
     async def go_on(self) -> None:
         """Send the agreement as soon as it may go out; never one that says something else than was asked for."""

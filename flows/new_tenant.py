@@ -1,15 +1,20 @@
 """A customer new to Microsoft 365, up to the order: prefix, Pax8 company, our contact; and what follows it (P2, P3)."""
 
 from datetime import timedelta
+from uuid import UUID
 
+from flows.admin_account import RECORDS
 from flows.agreement import end_without_order
+from flows.meanwhile import Meanwhile
 from rules.events import Decided, Event, RefusedBy
 from rules.people import same_address
 from rules.tenant import derive_prefix, doubts, initial_domain, prefix_fault
+from tasks.admin_account import AdminRecords, tag_applications
 from tasks.agreements import DraftedEnvelope
 from tasks.case import Case
 from tasks.casefile import in_markdown
 from tasks.forms import AcceptForm, AnswerAgain
+from tasks.journal import Journal
 from tasks.letters import Letter
 from tasks.new_tenant import (
     COMPANY,
@@ -34,7 +39,11 @@ MOST_TRIES = 30
 SET_UP_BOOKED = "tenant-set-up-booked"
 
 
-async def prepare(case: Case, envelope: DraftedEnvelope) -> None:
+Paper = DraftedEnvelope | Meanwhile
+"""The agreement: signed already, or, before a bridge's order, still on its way beside what is asked here."""
+
+
+async def prepare(case: Case, paper: Paper) -> None:
     """P2, P3: all that an order for a new customer needs, once a procedure; nothing of it binds the customer.
 
     Comes after the signature, or the written word, and before the prices are read again. Others pass through.
@@ -43,27 +52,38 @@ async def prepare(case: Case, envelope: DraftedEnvelope) -> None:
         return
     leg, case.leg = case.leg, ""
     try:
-        await settle_prefix(case, envelope)
-        await settle_company(case, envelope)
+        await settle_prefix(case, paper)
+        await settle_company(case, paper)
         await find_tenant_again(case)
     finally:
         case.leg = leg
     case.request = known_by_now(case.request, case.journal)
 
 
-async def settle_prefix(case: Case, envelope: DraftedEnvelope) -> None:
+async def ask(case: Case, paper: Paper, wait: Wait) -> Event:
+    """Wait for a person; an agreement that isn't signed yet goes on beside it (B1)."""
+    if isinstance(paper, Meanwhile):
+        return await wait_for(case, *paper.beside(wait))
+    return await wait_for(case, wait)
+
+
+def envelope_of(paper: Paper) -> DraftedEnvelope:
+    return paper.envelope if isinstance(paper, Meanwhile) else paper
+
+
+async def settle_prefix(case: Case, paper: Paper) -> None:
     """P3: typed twice by one person, typed once more by a second one. It can never be changed."""
     for attempt in range(1, MOST_TRIES):
         if case.journal.get(PREFIX) is not None:
             return
-        prefix, typist = await ask_for_prefix(case, envelope, attempt)
-        if await confirm_prefix(case, envelope, attempt, prefix, typist):
+        prefix, typist = await ask_for_prefix(case, paper, attempt)
+        if await confirm_prefix(case, paper, attempt, prefix, typist):
             await case.journal.put(PREFIX, prefix)
             return
     raise RuntimeError("thirty prefixes and none confirmed; a person must look at this run")
 
 
-async def ask_for_prefix(case: Case, envelope: DraftedEnvelope, attempt: int) -> tuple[str, str]:
+async def ask_for_prefix(case: Case, paper: Paper, attempt: int) -> tuple[str, str]:
     """The prefix and who typed it. What Microsoft would refuse, or has given away, is asked again."""
     customer = case.request.customer
     suggested = derive_prefix(customer.name, customer.own_domains)
@@ -78,8 +98,9 @@ async def ask_for_prefix(case: Case, envelope: DraftedEnvelope, attempt: int) ->
             raise AnswerAgain(f"prefix: {initial_domain(event.why)} belongs to somebody already. Choose another one.")
 
     what = f"Choose the onmicrosoft.com name of {customer.name}"
-    event = await wait_for(
+    event = await ask(
         case,
+        paper,
         Wait(
             name=f"prefix-{attempt}",
             awaited=case.requester,
@@ -101,12 +122,12 @@ async def ask_for_prefix(case: Case, envelope: DraftedEnvelope, attempt: int) ->
         ),
     )
     if not isinstance(event, Decided):
-        await end_without_order(case, event, envelope)
+        await end_without_order(case, event, envelope_of(paper))
         raise AssertionError("unreachable: that ends the procedure")
     return event.why, event.by
 
 
-async def confirm_prefix(case: Case, envelope: DraftedEnvelope, attempt: int, prefix: str, typist: str) -> bool:
+async def confirm_prefix(case: Case, paper: Paper, attempt: int, prefix: str, typist: str) -> bool:
     """Whether a second person agrees, who types it once more; no means that it is asked for again."""
     customer, second = case.request.customer, office().settings.senior_for(typist)
     against = doubts(prefix, customer.name, customer.own_domains)
@@ -117,8 +138,9 @@ async def confirm_prefix(case: Case, envelope: DraftedEnvelope, attempt: int, pr
         if isinstance(event, Decided) and event.why != prefix:
             raise AnswerAgain("prefix: that is not what was chosen. Compare the two letter by letter.")
 
-    event = await wait_for(
+    event = await ask(
         case,
+        paper,
         Wait(
             name=f"prefix-confirmed-{attempt}",
             awaited=second,
@@ -146,7 +168,7 @@ async def confirm_prefix(case: Case, envelope: DraftedEnvelope, attempt: int, pr
         await case.record(f"prefix refused {attempt}", f"{initial_domain(prefix)}: {event.why}", by=event.by)
         return False
     if not isinstance(event, Decided):
-        await end_without_order(case, event, envelope)
+        await end_without_order(case, event, envelope_of(paper))
     what = f"{initial_domain(prefix)}: chosen by {typist}, confirmed by {event.by}."  # type: ignore[union-attr]
     await case.record("prefix", what, by=typist)
     return True
@@ -170,14 +192,14 @@ def explain_prefix(case: Case, prefix: str) -> str:
     return "\n".join(lines)
 
 
-async def settle_company(case: Case, envelope: DraftedEnvelope) -> None:
+async def settle_company(case: Case, paper: Paper) -> None:
     """P2: the customer's company at Pax8, found, linked by a person, or created; our mailbox its primary contact."""
     for attempt in range(1, MOST_TRIES):
         if case.journal.get(COMPANY) is not None:
             return
         customer = known_by_now(case.request, case.journal).customer
         try:
-            company = await choose_company(case, envelope, attempt)
+            company = await choose_company(case, paper, attempt)
             if company is None:
                 kept = await create_company(customer, attempt)
             else:
@@ -185,10 +207,10 @@ async def settle_company(case: Case, envelope: DraftedEnvelope) -> None:
             kept = await make_our_contact_primary(kept.company_id, attempt)
         except TwoCompanies as two:
             what = f"Take the customer's id off the wrong company in the Pax8 portal: {two}"
-            await ask_to_mend(case, envelope, f"two-companies-{attempt}", what)
+            await ask_to_mend(case, paper, f"two-companies-{attempt}", what)
             continue
         except VendorRefused as no:
-            await ask_to_mend(case, envelope, f"company-refused-{attempt}", f"Mend what Pax8 names: {no.message}")
+            await ask_to_mend(case, paper, f"company-refused-{attempt}", f"Mend what Pax8 names: {no.message}")
             continue
         await say_company(case, kept, attempt)
         await case.journal.put(COMPANY, kept.company_id)
@@ -200,7 +222,7 @@ async def say_company(case: Case, kept: KeptCompany, attempt: int) -> None:
     await case.record("company at Pax8", what, by="Pax8")
 
 
-async def choose_company(case: Case, envelope: DraftedEnvelope, attempt: int) -> str | None:
+async def choose_company(case: Case, paper: Paper, attempt: int) -> str | None:
     """The company that a person says the customer is; None: none of those at Pax8, or nobody had to be asked."""
     customer = case.request.customer
     remembered = f"company-choice-{attempt}"
@@ -219,8 +241,9 @@ async def choose_company(case: Case, envelope: DraftedEnvelope, attempt: int) ->
             raise AnswerAgain("company: choose one of those that are listed.")
 
     what = f"Which company at Pax8 is {customer.name}?"
-    event = await wait_for(
+    event = await ask(
         case,
+        paper,
         Wait(
             name=f"company-{attempt}",
             awaited=case.requester,
@@ -243,17 +266,18 @@ async def choose_company(case: Case, envelope: DraftedEnvelope, attempt: int) ->
         ),
     )
     if not isinstance(event, Decided):
-        await end_without_order(case, event, envelope)
+        await end_without_order(case, event, envelope_of(paper))
         raise AssertionError("unreachable: that ends the procedure")
     chosen = ids.get(event.why) if event.choice == "it is this one" else None
     await case.record(f"company chosen {attempt}", f"{event.choice}: {event.why or 'a new one is made'}", by=event.by)
     return chosen
 
 
-async def ask_to_mend(case: Case, envelope: DraftedEnvelope, name: str, what: str) -> None:
+async def ask_to_mend(case: Case, paper: Paper, name: str, what: str) -> None:
     """Something that a person sets right before it is tried again; nothing was ordered so far."""
-    event = await wait_for(
+    event = await ask(
         case,
+        paper,
         Wait(
             name=name,
             awaited=case.requester,
@@ -273,7 +297,7 @@ async def ask_to_mend(case: Case, envelope: DraftedEnvelope, name: str, what: st
         ),
     )
     if not isinstance(event, Decided):
-        await end_without_order(case, event, envelope)
+        await end_without_order(case, event, envelope_of(paper))
 
 
 async def find_tenant_again(case: Case) -> None:
@@ -315,6 +339,19 @@ async def start_set_up(case: Case) -> None:
     finally:
         case.leg = leg
     case.request = known_by_now(case.request, case.journal)
+
+
+async def tag_to_admin(case: Case, occasion: str) -> None:
+    """P11: what is ordered later for a tenant that we made is tagged to its admin account too.
+
+    Before its records are there nothing is tagged: the set-up does it for all assets, at its end.
+    """
+    set_up = case.journal.get(SET_UP_BOOKED)
+    if set_up is None:
+        return
+    kept = (await Journal.load(UUID(str(set_up)))).get(RECORDS)
+    if kept is not None:
+        await tag_applications(case.request, AdminRecords.model_validate(kept), occasion)
 
 
 def needs_set_up(case: Case) -> bool:

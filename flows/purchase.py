@@ -475,6 +475,7 @@ async def document(case: Case, envelope: DraftedEnvelope, done: tuple[Licence, .
         case.links[f"IT Glue: {asset.name}"] = asset.link
         stage = f"documented {licence.product_name}{occasion}"[:200]
         await case.record(stage, f"IT Glue: {asset.name}", link=asset.link)
+    await new_tenant.tag_to_admin(case, "-".join([occasion, *(licence.subscription_id for licence in done)]))
 
 
 async def file_confirmations(case: Case, placed: PlacedOrder) -> None:

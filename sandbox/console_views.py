@@ -5,7 +5,7 @@ from typing import Any
 from starlette.requests import Request
 
 from sandbox import autotask_schema as autotask
-from sandbox import docusign_paper
+from sandbox import console_tenants, docusign_paper
 from sandbox.autotask_seed import API_RESOURCE_ID
 from sandbox.control_mails import mails
 from sandbox.core import Record, World
@@ -68,14 +68,17 @@ def licences(world: World, request: Request) -> dict[str, Any]:
                 "orders": [o for o in orders if o["companyId"] == company["id"]],
             }
         )
+    known = {row["company"]["name"] for row in rows}
     newest = orders[0]["companyId"] if orders else SEED.customers[0].pax8[0].company_id
     wanted = request.query_params.get("company", newest)
+    chosen = next((r for r in rows if r["company"]["id"] == wanted), None)
     return {
         "rows": rows,
-        "chosen": next((r for r in rows if r["company"]["id"] == wanted), None),
+        "chosen": chosen,
+        "microsoft": console_tenants.microsoft(world, chosen["company"], chosen["subscriptions"]) if chosen else [],
         "products": products,
         "provisioning": world.setting("pax8.provisioning"),
-        "unknown_customers": [c for c in SEED.customers if not c.pax8],
+        "unknown_customers": [c for c in SEED.customers if not c.pax8 and c.name not in known],
     }
 
 
@@ -131,7 +134,7 @@ def assets(world: World, request: Request) -> dict[str, Any]:
         "asset_counts": counts,
         "chosen": chosen,
         "assets": _of_organisation(world, "itglue.flexible_assets", chosen),
-        "passwords": _of_organisation(world, "itglue.passwords", chosen),
+        "passwords": [console_tenants.stored(one) for one in _of_organisation(world, "itglue.passwords", chosen)],
         "fields": fields,
     }
 

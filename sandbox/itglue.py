@@ -123,13 +123,17 @@ def control(world: World) -> list[BaseRoute]:
     """The lever below `/_sandbox`.
 
     `POST itglue/passwords/{id}/store {"password"?, "otp_secret"?}`: a person writes into a record in IT Glue's pages.
+    `{"made_up": true}` instead: what such a record holds, made up here, so that whoever presses a button sees none.
     """
 
     async def store(request: Request) -> Response:
         given = await json_body(request) or {}
         record = world.store.get("itglue.passwords", request.path_params["key"])
-        if record is None or set(given) - {"password", "otp_secret"}:
+        known = set(given) <= {"password", "otp_secret"} or given == {"made_up": True}
+        if record is None or not known:
             return problem(404, "There is no such record, or a person can't write that.")
+        if "made_up" in given:
+            given = passwords.made_up(world, record)
         now = world.now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
         changed: Record = {"updated-at": now}
         if "password" in given:

@@ -1,6 +1,8 @@
 """IT Glue's passwords, the access lists that restrict them, and related items."""
 
+import base64
 import re
+import secrets
 from typing import Any
 
 from sandbox.core import Record, World
@@ -174,6 +176,16 @@ def related_of(world: World, type_name: str, record_id: int) -> list[Record]:
                 }
             )
     return told
+
+
+def made_up(world: World, record: Record) -> Record:
+    """What a person would store: an account's new password and OTP secret; its key's record takes that secret."""
+    if record.get("username"):
+        seed = base64.b32encode(secrets.token_bytes(20)).decode()
+        return {"password": f"Made-up-{secrets.token_hex(8)}", "otp_secret": seed}
+    accounts = [one for one in related_of(world, "Password", record["id"]) if one["resource-type"] == "Password"]
+    seeds = [(world.store.get(PASSWORDS, one["resource-id"]) or {}).get("otp-secret") for one in accounts]
+    return {"password": next(filter(None, seeds), base64.b32encode(secrets.token_bytes(20)).decode())}
 
 
 def included(world: World, record: Record, wanted: list[str]) -> list[Record]:

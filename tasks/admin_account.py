@@ -184,11 +184,11 @@ async def look_at_microsoft(tenant_id: str, user_name: str) -> SeenAtMicrosoft:
     )
 
 
-@step(key=lambda request, records: str(records.account_id))
-async def tag_applications(request: CheckedRequest, records: AdminRecords) -> tuple[str, ...]:
+@step(key=lambda request, records, occasion: f"{records.account_id}{occasion}")
+async def tag_applications(request: CheckedRequest, records: AdminRecords, occasion: str = "") -> tuple[str, ...]:
     """Tag the customer's Application assets of this order to the two records, keeping all else (P11).
 
-    Returns the names of the assets.
+    Returns the names of the assets. `occasion` tells one time from the next.
     """
     itglue, settings = office().itglue, office().settings
     layout = await itglue.flexible_asset_type(settings.asset_fields.application_type)

@@ -1,5 +1,7 @@
 """Documentation in IT Glue: one Application asset for each licence (P11)."""
 
+from collections.abc import Sequence
+
 from rules.order import Frozen
 from rules.request import CheckedRequest
 from rules.seats import HeldSeats, SeatRequest
@@ -35,12 +37,15 @@ async def document_licence(
 ) -> DocumentedAsset:
     """Create the Application asset, once, found by its exact name; one that exists is brought up to date (P11).
 
-    `occasion` tells one update from the next.
+    What people wrote into its notes and its list of users stays, ours comes below. `occasion` tells one update
+    from the next.
     """
     itglue, settings = office().itglue, office().settings
     layout = await itglue.flexible_asset_type(settings.asset_fields.application_type)
     fields = FieldMap(layout, settings.asset_fields.traits)
     name = asset_name(licence, request)
+    ordered = f"Ordered by procedure {request.reference}, requested by {request.requester.name}."
+    there = await itglue.flexible_assets(layout.id, request.customer.itglue_id, name)
     traits = fields.traits(
         {
             "name": name,
@@ -51,17 +56,28 @@ async def document_licence(
             "term": settings.asset_fields.terms.get(request.term.value, request.term.value),
             "agreement": f"{settings.docusign_url}/documents/details/{envelope_id}",
             "ticket": f"{request.ticket_number} {ticket_link(settings.autotask_url, request.ticket_id)}",
-            "users": "\n".join(request.accounts) or None,
-            "notes": f"Ordered by procedure {request.reference}, requested by {request.requester.name}.",
+            "users": below(said(there, "users"), *request.accounts) or None,
+            "notes": below(said(there, "notes"), ordered),
         }
     )
-    there = await itglue.flexible_assets(layout.id, request.customer.itglue_id, name)
     if there:
         asset = await itglue.update_flexible_asset(there[0].id, traits)
     else:
         asset = await itglue.create_flexible_asset(layout.id, request.customer.itglue_id, traits)
     link = f"{settings.itglue_url}/{request.customer.itglue_id}/assets/{layout.id}/records/{asset.id}"
     return DocumentedAsset(asset_id=asset.id, name=name, link=link)
+
+
+def said(there: Sequence[FlexibleAsset], ours: str) -> str:
+    """What the first of these assets holds in a field of ours; empty where there is none."""
+    key = office().settings.asset_fields.traits.get(ours, "")
+    return str(there[0].traits.get(key) or "") if there else ""
+
+
+def below(there: str, *lines: str) -> str:
+    """A field of several lines with these below what stands there, each once."""
+    new = [line for line in lines if line not in there.splitlines()]
+    return "\n".join([*([there.rstrip()] if there.strip() else []), *new])
 
 
 @step(key=lambda request, held, seats: f"{held.subscription_id}-{seats}")
@@ -117,8 +133,7 @@ async def document_end(wish: EndWish, ends: str) -> DocumentedAsset:
     line = f"Ends on {ends}, at the customer's wish ({wish.reference})."
     there = await asset_of(layout.id, wish, wish.product_name, held)
     if there is not None:
-        said = str(there.traits.get(settings.asset_fields.traits.get("notes", "")) or "")
-        notes = said if line in said else "\n".join([*([said] if said else []), line])
+        notes = below(said([there], "notes"), line)
         changed = fields.changes({"notes": notes, "subscription": held.subscription_id})
         asset = await itglue.update_flexible_asset(there.id, changed)
     else:

@@ -11,15 +11,20 @@ from tests.procedures.people import WEBHOOK, assert_done, assert_ended_as, launc
 from tests.procedures.requests import MATTHEW, SAM, TOM, contoso
 from tests.procedures.tenants import (
     ACCOUNT,
+    KEY,
     MUNSON,
     MUNSON_TICKET,
+    ORGANISATION,
     PREFIX,
     WALT,
+    approve,
     munson,
     name_it,
     record,
     set_up_of,
     signed,
+    store_all,
+    through_roles,
 )
 
 COMPANY, CONTACT = 185, 1851
@@ -148,7 +153,13 @@ async def test_a_bridge_for_a_new_customer_keeps_its_deadline_while_the_tenant_i
     assert ordered(bench) == [(product, 3, "Monthly")]
     set_up = await set_up_of(bench)
     assert await bench.waits_for(set_up) == "admin-account", "the bridge itself goes on waiting for its signature"
-    assert record(bench, ACCOUNT)
+    store_all(bench)
+    await bench.answer(set_up, action="it is done", decided_by=SAM)
+    approve(bench)
+    await bench.reconcile()
+    assert_done(await through_roles(bench, set_up))
+    both = {record(bench, name)["id"] for name in (ACCOUNT, KEY)}
+    assert tagged(bench) == {f"{product} (Monthly)": both}
 
     found = await the_bridge(bench, run)
     bench.sandbox.post(f"envelopes/{await bench.envelope(run)}/sign", {})
@@ -161,3 +172,13 @@ async def test_a_bridge_for_a_new_customer_keeps_its_deadline_while_the_tenant_i
     assert len(tenants) == 1 and None not in tenants
     assert len([one for one in bench.sandbox.records("graph.tenants") if one["displayName"] == MUNSON]) == 1
     assert "prefix" in notes(bench, MUNSON_TICKET)
+    assert tagged(bench) == {f"{product} (Monthly)": both, f"{product} (1-Year)": both}, "the year's asset too"
+
+
+def tagged(bench: Bench) -> dict[str, set[int]]:
+    """The farm's Application assets, with the passwords that each is tagged to."""
+    return {
+        one["name"]: set(one["traits"].get("related-passwords", []))
+        for one in bench.sandbox.records("itglue.flexible_assets")
+        if (one["organization-id"], one["flexible-asset-type-name"]) == (ORGANISATION, "Application")
+    }

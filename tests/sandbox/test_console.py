@@ -23,9 +23,10 @@ def buttons(page: str) -> list[dict[str, str]]:
     return found
 
 
-def press(sandbox: Served, page: str, action: str, **more: object) -> None:
-    """Presses the first button of that action, as the page's script would."""
-    button = next(b for b in buttons(sandbox.http.get(page).text) if b["data-action"] == action)
+def press(sandbox: Served, page: str, action: str, url: str = "", **more: object) -> None:
+    """Presses the first button of that action, as the page's script would; with `url`, one that goes there."""
+    shown = buttons(sandbox.http.get(page).text)
+    button = next(b for b in shown if b["data-action"] == action and url in b["data-url"])
     body = {**more, **json.loads(button.get("data-body", "{}"))}
     answer = sandbox.http.request(button.get("data-method", "POST"), button["data-url"], json=body)
     assert answer.is_success, answer.text

@@ -4,6 +4,7 @@ from typing import Any
 
 from sandbox.seed.catalogue import HAS_NO_ACCOUNT
 from tests.sandbox.conftest import Served
+from tests.sandbox.test_console import press
 from tests.sandbox.test_pax8 import Shop
 
 PREFIX = "newfarm"
@@ -67,3 +68,47 @@ def test_a_person_stores_secrets_that_the_ledger_never_shows(sandbox: Served) ->
     assert kept["password"] == "Dill-4711" and kept["password-updated-at"] > made["attributes"]["created-at"]
     assert sandbox.http.post(f"/_sandbox/itglue/passwords/{made['id']}/store", json={"name": "x"}).status_code == 404
     assert "Dill-4711" not in str(sandbox.effects("password stored by a person"))
+
+
+def test_a_new_tenant_is_secured_and_its_rights_approved_by_buttons(sandbox: Served) -> None:
+    """Second factor, both records, approval: each by its button, and no page shows a secret, before or after."""
+    shop = Shop(sandbox)
+    sandbox.control("pax8/provisioning", {"mode": "instant"})
+    assert shop.api.post("/orders", json=order(shop, PREFIX)).is_success
+    [tenant] = [one for one in records(sandbox, "graph.tenants") if PREFIX in one["domains"][0]["id"]]
+    asked = {"id": "asked", "displayName": "Rights", "status": "approvalPending", "duration": "P30D", "_version": 1}
+    asked |= {"customer": {"tenantId": tenant["id"], "displayName": "New farm"}, "endDateTime": None}
+    sandbox.control("records/graph.relationships/asked", asked, method="PUT")
+    account, key = made(sandbox, "Admin", username=f"admin@{PREFIX}.onmicrosoft.com"), made(sandbox, "Secret key")
+    link = {"id": 1, "_source-type": "Password", "_source-id": account, "_destination-type": "Password"}
+    sandbox.control("records/itglue.related_items/1", {**link, "_destination-id": key, "notes": ""}, method="PUT")
+    licences, assets = f"/licences?company={shop.company()['id']}", "/assets?organisation=2175"
+    assert sandbox.http.get(assets).text.count("nobody has stored it yet") == 2
+
+    press(sandbox, licences, "enrol")
+    press(sandbox, licences, "approve")
+    for one in (account, key):
+        press(sandbox, assets, "store", f"/{one}/store")
+    [admin] = [one for one in records(sandbox, "graph.users") if one["tenant"] == tenant["id"]]
+    kept = {one["id"]: one for one in records(sandbox, "itglue.passwords")}
+    assert len(admin["softwareOathMethods"]) == 1
+    assert sandbox.effects("relationship approved")
+    assert kept[key]["password"] == kept[account]["otp-secret"] != "none yet" != kept[account]["password"]
+
+    shown = "".join(sandbox.http.get(page).text for page in (licences, assets, "/", "/ledger", "/levers"))
+    hidden = [admin["firstPassword"], kept[account]["password"], kept[account]["otp-secret"]]
+    assert all(len(one) > 10 for one in hidden) and not [one for one in hidden if one in shown]
+    assert "has a second factor" in shown and "nobody has stored it yet" not in shown
+    assert 'data-action="approve"' not in shown and 'data-action="enrol"' not in shown
+
+
+def records(sandbox: Served, kind: str) -> list[dict[str, Any]]:
+    return list(sandbox.control(f"records/{kind}", method="GET")["records"].values())
+
+
+def made(sandbox: Served, name: str, **more: str) -> int:
+    """A password record with a placeholder, made by API."""
+    headers = {"x-api-key": sandbox.credentials["itglue"]["api_key"], "Content-Type": "application/vnd.api+json"}
+    attributes = {"organization-id": 2175, "name": name, "password": "none yet", **more}
+    body = {"data": {"type": "passwords", "attributes": attributes}}
+    return int(sandbox.http.post("/itglue/passwords", json=body, headers=headers).json()["data"]["id"])

@@ -1,0 +1,59 @@
+"""A bridge for a customer new to Microsoft 365: its agreement goes on while the tenant's name is asked for (B1, P3)."""
+
+from datetime import timedelta
+from uuid import UUID
+
+from tests.procedures.bridges import confirm
+from tests.procedures.harness import Bench, plain
+from tests.procedures.people import WEBHOOK, assert_done, assert_ended_as, launch, notes, ordered
+from tests.procedures.requests import ROBERTA
+from tests.procedures.tenants import MUNSON_TICKET, WALT, munson, name_it
+
+
+async def at_the_prefix(bench: Bench) -> UUID:
+    """The terms are confirmed, the prefix is asked for; contracts hasn't released the agreement yet."""
+    why = {
+        "why_now": "The harvest is in.",
+        "needed_by": f"{bench.sandbox.today() + timedelta(days=4)}",
+        "confirmer": WALT,
+        "signer": "",
+    }
+    run = await launch(bench, munson(name="bridge", **why))
+    assert await bench.waits_for(run) == "confirmation-1"
+    await confirm(bench, run)
+    assert await bench.waits_for(run) == "prefix-1"
+    await bench.answer(run, action="release the agreement", decided_by=ROBERTA)
+    assert await bench.waits_for(run) == "prefix-1"
+    bench.sandbox.advance(seconds=700)
+    await bench.reconcile()
+    assert len(bench.sandbox.effects("envelope sent")) == 1, "contracts released it beside the prefix"
+    return run
+
+
+async def test_a_signature_while_the_prefix_is_asked_for_is_told_and_no_bridge_is_ordered(bench: Bench) -> None:
+    """B1: completed before the bridge's order, so it goes on as N, with the name that was asked for."""
+    run = await at_the_prefix(bench)
+    bench.sandbox.post(f"envelopes/{await bench.envelope(run)}/sign", {})
+    await bench.answer(run, action="look again", decided_by=WEBHOOK)
+    assert await bench.waits_for(run) == "prefix-1", "the order under the agreement needs it too"
+    assert "before a bridge was ordered" in notes(bench, MUNSON_TICKET)["agreement signed"]
+    assert "no bridge is ordered" in plain(await form_of(bench, run))
+    assert_done(await name_it(bench, run))
+    assert ordered(bench) == [("Microsoft 365 Business Premium", 3, "Monthly")]
+    assert not await bench.runs("signature-deadline") and len(await bench.runs("set-up-tenant")) == 1
+
+
+async def test_a_refusal_while_the_prefix_is_asked_for_ends_it_at_once(bench: Bench) -> None:
+    """A declined agreement: nobody is asked for a name any more, and nothing was made or ordered."""
+    run = await at_the_prefix(bench)
+    bench.sandbox.post(f"envelopes/{await bench.envelope(run)}/decline", {"reason": "Too dear."})
+    assert_ended_as(await bench.answer(run, action="look again", decided_by=WEBHOOK), "Declined")
+    assert not ordered(bench) and not bench.sandbox.effects("company created")
+
+
+async def form_of(bench: Bench, run: UUID) -> str:
+    """The words above the latest form for the prefix."""
+    async with bench.prefect() as client:
+        found = await client.filter_flow_run_input(run, key_prefix="suspended-prefix-1-", limit=500, exclude_keys=set())
+    forms = {one.key: one.value for one in found if one.key.endswith("-description")}
+    return forms[max(forms, key=lambda key: int(key.split("-")[3]))].encode().decode("unicode_escape")
