@@ -64,6 +64,8 @@ def main() -> int:
     parser.add_argument("--procedures", type=int, default=PROCEDURES)
     parser.add_argument("--every", type=float, default=EVERY, help="seconds between two rounds of reconcile")
     chosen = parser.parse_args()
+    if unknown := sorted(set(chosen.scenarios) - set(SCENARIOS)):
+        parser.error(f"no such scenario: {', '.join(unknown)}; there are 'cut off' and 'killed'")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that hosts, PostgreSQL and the stack end with it
     outcomes: list[Outcome] = []
     try:

@@ -82,6 +82,7 @@ def network(hosts: Sequence[Host] = HOSTS) -> Iterator[None]:
             ip("netns", "add", host.namespace)
             stack.callback(ip, "netns", "del", host.namespace)
             ip("link", "add", host.link, "type", "veth", "peer", "name", "eth0", "netns", host.namespace)
+            stack.callback(ip, "link", "del", host.link)  # a namespace that is gone lets go of it some time later
             ip("link", "set", host.link, "master", BRIDGE, "up")
             inside = ("-n", host.namespace)
             ip(*inside, "link", "set", "lo", "up")
