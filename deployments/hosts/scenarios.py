@@ -99,9 +99,11 @@ def lose(house: House, name: str, customers: range, pattern: Counter[str], every
 
 
 def in_the_middle(house: House, since: int, procedures: int) -> bool:
-    """Whether a fifth has been ordered, and the host that will be lost works on a tenth."""
+    """Whether a fifth has been ordered, and the host that will be lost is at work; raises `WentWrong` after the end."""
     ordered = counted(ours(house.entries(since)))["order placed"]
-    return ordered * 5 >= procedures and len(house.run_processes(LOST)) * 10 >= procedures
+    if ordered >= procedures:
+        raise WentWrong(f"all was ordered before host {LOST.name} could be lost at work: start more procedures")
+    return ordered * 5 >= procedures and len(house.run_processes(LOST)) > 0
 
 
 def taken_over(house: House, out: Outcome, then: dict[str, int]) -> bool:
