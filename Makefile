@@ -9,7 +9,7 @@ ARGS ?=
 export COUNTERSIGN_WORKER_TYPE ?= warm
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo stop check setup deploy worker receiver test quick soak bench scale lint format lock system-packages clean
+.PHONY: help run demo stop check setup deploy worker receiver test quick soak bench scale hosts lint format lock system-packages clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -56,6 +56,9 @@ bench: $(READY) system-packages ## how fast, by worker type and against DBOS and
 
 scale: $(READY) system-packages ## what 10,000 waiting procedures cost, and 200 deadlines in one minute; half an hour
 	@$(RUN)/python -m deployments.scale $(ARGS)
+
+hosts: $(READY) system-packages ## workers on two hosts, one of which is cut off, then killed, amid 50 procedures; needs root
+	@$(RUN)/python -m deployments.hosts $(ARGS)
 
 lint: $(READY) ## ruff, its formatter, mypy, and the direction of imports
 	$(RUN)/ruff check .

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from deployments.leftovers import MARK
-from deployments.ports import LOOPBACK, Addresses
+from deployments.ports import Addresses
 
 WORK_POOL = "countersign"
 CODE_VARIABLE = "COUNTERSIGN_HOME"
@@ -47,7 +47,7 @@ def server_environment(
     """What the stack's Prefect server needs on top of that. Without a database address it keeps SQLite at home."""
     environment = dict(client)
     environment.update(
-        PREFECT_SERVER_API_HOST=LOOPBACK,
+        PREFECT_SERVER_API_HOST=addresses.host,
         PREFECT_SERVER_API_PORT=str(addresses.prefect_port),
         PREFECT_SERVER_UI_API_URL=addresses.prefect_api,
         PREFECT_SERVER_ANALYTICS_ENABLED="false",

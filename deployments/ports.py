@@ -1,4 +1,4 @@
-"""Addresses on the loopback interface: the usual ports where they are free, any free ones otherwise."""
+"""Where a stack listens: the usual ports where they are free, any free ones otherwise; by itself on loopback only."""
 
 import socket
 from collections.abc import Callable
@@ -9,15 +9,16 @@ LOOPBACK = "127.0.0.1"
 
 @dataclass(frozen=True)
 class Addresses:
-    """Where the parts of a stack listen."""
+    """Where the parts of a stack listen. `host`: the server and the sandbox; the receiver is for this machine only."""
 
     prefect_port: int
     sandbox_port: int
     receiver_port: int
+    host: str = LOOPBACK
 
     @property
     def ui(self) -> str:
-        return f"http://{LOOPBACK}:{self.prefect_port}"
+        return f"http://{self.host}:{self.prefect_port}"
 
     @property
     def prefect_api(self) -> str:
@@ -25,7 +26,7 @@ class Addresses:
 
     @property
     def sandbox(self) -> str:
-        return f"http://{LOOPBACK}:{self.sandbox_port}"
+        return f"http://{self.host}:{self.sandbox_port}"
 
     @property
     def receiver(self) -> str:
@@ -56,9 +57,9 @@ def usual_addresses(say: Callable[[str], None]) -> Addresses:
     )
 
 
-def free_addresses() -> Addresses:
+def free_addresses(host: str = LOOPBACK) -> Addresses:
     """Any free ports, for stacks that live as long as a test."""
-    return Addresses(prefect_port=free_port(), sandbox_port=free_port(), receiver_port=free_port())
+    return Addresses(prefect_port=free_port(), sandbox_port=free_port(), receiver_port=free_port(), host=host)
 
 
 def is_free(port: int) -> bool:

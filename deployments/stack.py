@@ -24,7 +24,7 @@ from deployments.environment import (
 )
 from deployments.health import answers
 from deployments.leftovers import descendants, end_marked, kill
-from deployments.ports import free_addresses, usual_addresses
+from deployments.ports import LOOPBACK, free_addresses, usual_addresses
 from deployments.postgres import local_postgres
 from deployments.running import only_one
 
@@ -44,7 +44,8 @@ class LocalStack:
     whose flows are deployed and run. `usual_ports`: the ones people know, where they are free; else any free ones.
     `database_url`: an SQLAlchemy address, or the bare word `postgresql` for a server of its own; None is SQLite.
     `extra` is added to the environment of every part. `worker_type`: `warm` or `process`; by itself what
-    COUNTERSIGN_WORKER_TYPE says. Raises `ChildFailed` when a part doesn't come up.
+    COUNTERSIGN_WORKER_TYPE says. `host`: where server and sandbox listen. `with_worker` off: its runs are worked on
+    elsewhere. Raises `ChildFailed` when a part doesn't come up.
     """
 
     def __init__(
@@ -56,17 +57,20 @@ class LocalStack:
         database_url: str | None = None,
         extra: Mapping[str, str] | None = None,
         worker_type: str | None = None,
+        host: str = LOOPBACK,
+        with_worker: bool = True,
         say: Say = print,
     ) -> None:
         self.home = home.resolve()
         self.code = code.resolve()
         self.logs = self.home / "logs"
         self.stack_id = uuid.uuid4().hex
-        self.addresses = usual_addresses(say) if usual_ports else free_addresses()
+        self.addresses = usual_addresses(say) if usual_ports else free_addresses(host)
         self.seconds: dict[str, float] = {}
         self._database_url = database_url
         self._worker_type = worker_type or worker_type_from_shell()
         self._extra = {TYPE_VARIABLE: self._worker_type, **(extra or {})}
+        self._with_worker = with_worker
         self._say = say
         self._children: dict[str, Child] = {}
         self._worker_starts = 0
@@ -129,10 +133,12 @@ class LocalStack:
         with self._timed("set-up"):
             self._finish("set-up")
         with self._timed("worker and receiver"):
-            self._launch_worker()
+            if self._with_worker:
+                self._launch_worker()
             self._launch_receiver()
             self._wait_for_receiver()
-            self._wait_for_worker()
+            if self._with_worker:
+                self._wait_for_worker()
         follower = ClockFollower(self.sandbox_url, self.prefect_api, self._say)
         follower.start()
         self._held.callback(follower.stop)
@@ -205,7 +211,8 @@ class LocalStack:
 
     def _launch_sandbox(self) -> None:
         state = str(self.home / "sandbox.db")
-        self._launch("sandbox", "sandbox", "--port", str(self.addresses.sandbox_port), "--state", state)
+        where = ("--host", self.addresses.host, "--port", str(self.addresses.sandbox_port))
+        self._launch("sandbox", "sandbox", *where, "--state", state)
 
     def _wait_for_sandbox(self) -> None:
         self._wait_for("sandbox", lambda: answers(f"{self.sandbox_url}/_sandbox/clock"))

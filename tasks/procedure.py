@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
 from prefect.client.schemas.responses import SetStateStatus
-from prefect.exceptions import Pause
+from prefect.exceptions import Abort, Pause
 from prefect.logging import get_run_logger
 from prefect.states import Scheduled
 
@@ -16,7 +16,7 @@ from tasks.case import Case, Ended
 from tasks.letters import Letter
 from tasks.office import office, open_office
 from tasks.runs import set_tags
-from tasks.step import TRANSIENT
+from tasks.step import TRANSIENT, assert_run_is_ours
 from vendors.errors import VendorError
 
 PUT_OFF_MINUTES = (2, 5, 15, 15, 30, 30, 60)
@@ -43,11 +43,26 @@ async def conduct(body: Body) -> State[None] | None:
         except Ended as end:
             return await case.ended(end)
         except TRANSIENT as fault:
+            await leave_unless_ours()
             await put_off(case, fault)
             raise
         except Exception as error:
+            await leave_unless_ours()
             await tell_stuck(case, error)
             raise
+
+
+async def leave_unless_ours() -> None:
+    """Before the run's state is changed for an error: end this process without a word unless the run is its own.
+
+    After a cut the run goes on elsewhere, and what stood in the way was the cut. Where nobody can be asked either, it
+    is the same cut: silence has the run found lost, a word said late would stop the one who has taken it over. Raises
+    `Abort`.
+    """
+    try:
+        await assert_run_is_ours()
+    except Exception as error:
+        raise Abort(f"nobody can tell whose this run is: {type(error).__name__}") from None
 
 
 async def put_off(case: Case, fault: VendorError) -> None:

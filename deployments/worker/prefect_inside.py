@@ -11,14 +11,17 @@ run is still Running before they act (the fence), and that is what such a watch 
 import functools
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from types import SimpleNamespace
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
 import anyio
 from anyio.abc import TaskGroup, TaskStatus
-from prefect.client.schemas.objects import FlowRun
+from httpx import HTTPError
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.objects import FlowRun, State
+from prefect.exceptions import ObjectNotFound
 from prefect.flows import load_flow_from_flow_run
 from prefect.logging import get_logger
 from prefect.runner._flow_run_executor import FlowRunExecutorContext
@@ -37,6 +40,7 @@ class RunProcess(Protocol):
 
 
 Start = Callable[[Mapping[str, str | None]], Awaitable[RunProcess]]
+Report = Callable[..., Awaitable[State[Any] | None]]
 
 
 class Executor:
@@ -49,6 +53,8 @@ class Executor:
         await self._context.__aenter__()
         manager = self._context._cancellation_manager
         vars(manager)["cancel_by_id"] = insistent(manager.cancel_by_id)
+        proposer = self._context._state_proposer
+        vars(proposer)["propose_crashed"] = of_our_own(proposer.propose_crashed, self._context.client)
         return self
 
     async def __aexit__(self, *error: object) -> None:
@@ -100,6 +106,21 @@ def insistent(cancel: Callable[[UUID], Awaitable[None]]) -> Callable[[UUID], Awa
         return None
 
     return cancel_in_the_end
+
+
+def of_our_own(report: Report, client: PrefectClient) -> Report:
+    """Report a run as Crashed only if the attempt that died here is its latest: else another host is at work on it."""
+
+    async def report_of_our_own(flow_run: FlowRun, message: str) -> State[Any] | None:
+        with suppress(ObjectNotFound, HTTPError):
+            now = await client.read_flow_run(flow_run.id)
+            begun = now.run_count - flow_run.run_count
+            if begun > 1 or now.state is None or now.state.is_scheduled() or (begun == 1 and now.state.is_pending()):
+                get_logger("worker.executor").info("Flow run '%s' goes on elsewhere: %s", flow_run.id, message)
+                return None
+        return await report(flow_run, message)
+
+    return report_of_our_own
 
 
 class Starter:

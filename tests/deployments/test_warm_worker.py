@@ -129,6 +129,22 @@ def test_a_run_that_dies_is_reported_and_takes_no_other_with_it(
     assert worker.alive
 
 
+def test_the_death_of_an_old_process_is_not_reported_of_a_run_that_goes_on_elsewhere(
+    at_home: House, worker: Child, diary: Path
+) -> None:
+    """A host that comes back from a cut: what ends there says nothing of the attempt that is under way on another."""
+    run = at_home.start("slow", seconds=60, diary=str(diary))
+    has_begun(diary)
+    until(lambda: at_home.run(run)["infrastructure_pid"] is not None, "the run's process is known")
+    for state in ("CRASHED", "PENDING", "RUNNING"):
+        body = {"state": {"type": state}, "force": True}
+        at_home.http.post(f"/flow_runs/{run}/set_state", json=body).raise_for_status()
+    os.kill(int(at_home.run(run)["infrastructure_pid"]), signal.SIGKILL)
+    heard = f"{run}' goes on elsewhere"
+    until(lambda: heard in worker.log.read_text() or at_home.run(run)["state"]["type"] == "CRASHED", "its end is seen")
+    assert at_home.run(run)["state"]["type"] == "RUNNING"
+
+
 def test_a_business_failure_is_not_taken_for_a_crash(at_home: House, worker: Child) -> None:
     run = at_home.ended(at_home.start("fails"))
     assert run["state"]["type"] == "FAILED"

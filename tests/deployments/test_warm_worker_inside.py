@@ -22,6 +22,7 @@ from prefect.runner._cancellation_manager import CancellationManager
 from prefect.runner._control_channel import ControlChannel
 from prefect.runner._flow_run_executor import FlowRunExecutionResult, FlowRunExecutorContext
 from prefect.runner._process_manager import ProcessHandle, ProcessManager, create_isolated_termination_scope
+from prefect.runner._state_proposer import StateProposer
 from prefect.workers.base import BaseWorker
 
 from deployments.environment import TYPE_VARIABLE, UnknownWorkerType, worker_type_from_shell
@@ -55,6 +56,7 @@ def test_prefects_executor_is_as_the_worker_uses_it() -> None:
     assert parameters(ProcessManager.kill)[:3] == ["self", "flow_run_id", "grace_seconds"]
     assert parameters(ProcessManager.flow_run_ids) == ["self"]
     assert parameters(create_isolated_termination_scope) == ["pid"]
+    assert parameters(StateProposer.propose_crashed) == ["self", "flow_run", "message"]
 
 
 def test_prefects_engine_still_runs_as_a_module_by_the_runs_variables() -> None:

@@ -1,0 +1,65 @@
+"""A run that another host has taken over meanwhile: the process that it began in ends without a word (the fence)."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from uuid import UUID
+
+import httpx
+import pytest
+from prefect.context import TaskRunContext
+from prefect.states import Pending, Running
+
+import vendors.http
+from tests.procedures.doomed import found_lost
+from tests.procedures.harness import Bench
+from tests.procedures.people import assert_done, launch_to_signature, sign
+from tests.procedures.requests import contoso
+from vendors.errors import Unavailable
+
+
+@contextmanager
+def taken_over_at(bench: Bench, run: UUID, here: Callable[[httpx.Request], bool], error: Exception) -> Iterator[None]:
+    """At that call to a vendor the link is cut for long: another host has the run before this one sees its error."""
+    over: list[str] = []
+
+    async def cut(request: httpx.Request, _response: httpx.Response | None) -> None:
+        if over or not here(request):
+            return
+        over.append(str(request.url))
+        await found_lost(run)
+        async with bench.prefect() as client:
+            await client.set_flow_run_state(run, Pending())
+            await client.set_flow_run_state(run, Running())
+        raise error
+
+    vendors.http.observers.append(cut)
+    try:
+        yield
+    finally:
+        vendors.http.observers.remove(cut)
+    assert over, "the call at which the link is cut never came"
+
+
+@pytest.mark.parametrize(
+    ("here", "error"),
+    [
+        (lambda request: request.url.path.endswith("/orders") and request.method == "POST", RuntimeError("no route")),
+        (lambda _request: TaskRunContext.get() is None, Unavailable("DocuSign", "no answer")),
+    ],
+    ids=["which would fail the run", "which would put the run off"],
+)
+async def test_an_old_process_with_an_error_leaves_the_run_to_who_has_taken_it_over(
+    bench: Bench, here: Callable[[httpx.Request], bool], error: Exception
+) -> None:
+    """Neither Failed nor PutOff is written over the other host's Running, and nobody is told that it is stuck."""
+    run = await launch_to_signature(bench, contoso())
+    mails_before = len(bench.sandbox.get("mails")["mails"])
+    with taken_over_at(bench, run, here, error):
+        await sign(bench, run)
+    now = await bench.run(run)
+    assert now.state is not None and now.state.name == "Running", f"{now.state}: written by the old process"
+    assert "go on by itself" not in str(bench.sandbox.get("mails")["mails"][mails_before:])
+
+    await found_lost(run)  # the other host goes on from here
+    assert_done(await bench.play(run))
+    assert len(bench.sandbox.effects("order placed")) == 1
