@@ -7,7 +7,7 @@ import signal
 import sys
 from datetime import UTC, datetime
 
-from deployments.bench import NotMeasured
+from deployments.bench.results import NotMeasured
 from deployments.children import ChildFailed
 from deployments.hosts.house import house
 from deployments.hosts.network import NoNamespaces, refuse_if_impossible

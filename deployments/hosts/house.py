@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-from deployments.bench import Bench
+from deployments.bench.workers import Bench
 from deployments.children import Child
 from deployments.environment import WORK_POOL
 from deployments.hosts.network import HERE, HOSTS, Host, network
