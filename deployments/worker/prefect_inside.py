@@ -160,9 +160,34 @@ class Prompt:
     _submitting_flow_run_ids: set[UUID]
 
     async def _give_worker_labels_to_flow_run(self, flow_run_id: UUID) -> None:
+        later = super()._give_worker_labels_to_flow_run  # type: ignore[misc]
+
+        async def give() -> None:
+            with suppress(HTTPError):
+                await later(flow_run_id)
+
         if self._runs_task_group is not None:
-            later = super()._give_worker_labels_to_flow_run  # type: ignore[misc]
-            self._runs_task_group.start_soon(later, flow_run_id)
+            self._runs_task_group.start_soon(give)
+
+    async def _submit_scheduled_flow_runs(self, flow_run_response: list[Any]) -> list[FlowRun]:
+        """As Prefect does it, but for a run that goes on before its last process has gone: that one's place is its own.
+
+        Prefect would ask for a second place in the same name, an error that ends the worker. It is taken when the
+        process has gone.
+        """
+        ending = set(self._limiter.statistics().borrowers) if self._limiter is not None else set()
+        others = [one for one in flow_run_response if one.flow_run.id not in ending]
+        taken: list[FlowRun] = await super()._submit_scheduled_flow_runs(others)  # type: ignore[misc]
+        return taken
+
+    async def _submit_run(self, flow_run: FlowRun) -> None:
+        """As Prefect does it; a server that doesn't answer must not end the worker with all its runs."""
+        try:
+            await super()._submit_run(flow_run)  # type: ignore[misc]
+        except HTTPError as error:
+            get_logger("worker").warning("Run %s could not be taken, the next look tries again: %s", flow_run.id, error)
+            self._submitting_flow_run_ids.discard(flow_run.id)
+            self._release_limit_slot(flow_run.id)
 
     async def _propose_submitting_state(self, _flow_run: FlowRun) -> None:
         return

@@ -142,7 +142,9 @@ class WarmWorker(Prompt, BaseWorker[WarmConfiguration, WarmVariables, WarmResult
             await self.get_and_submit_flow_runs()
 
     async def _look(self) -> set[UUID]:
-        taken = await self.get_and_submit_flow_runs()
+        taken: list[FlowRun] = []
+        with suppress(HTTPError):  # else nobody would listen any more
+            taken = await self.get_and_submit_flow_runs()
         return {run.id for run in taken} | self._running | self._taken()
 
     async def run(

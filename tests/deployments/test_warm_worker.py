@@ -41,13 +41,26 @@ def has_begun(diary: Path) -> None:
 
 def test_many_at_once_are_bounded_by_the_limit(at_home: House, diary: Path) -> None:
     with at_home.worker("--limit", "2"):
-        runs = [at_home.start("slow", seconds=0.3, diary=str(diary)) for _ in range(6)]
+        runs = [at_home.start("slow", seconds=1, diary=str(diary)) for _ in range(6)]
         assert {at_home.ended(run)["state"]["type"] for run in runs} == {"COMPLETED"}
     at_once, most = 0, 0
     for line in sorted(diary.read_text().splitlines(), key=lambda line: float(line.split()[0])):
         at_once += int(line.split()[1])
         most = max(most, at_once)
     assert most == 2
+
+
+def test_a_run_may_go_on_while_its_last_process_is_still_ending(at_home: House) -> None:
+    """It has its place under the limit yet; a second one in its name would end the worker, and all with it."""
+    with at_home.worker("--limit", "2", poll_seconds=0.5) as worker:
+        run = at_home.start("lingers")
+        at_home.is_in(run, "Suspended")
+        assert len(descendants(worker.pid)) == 2, "its process lives on"
+        at_home.http.post(f"/flow_runs/{run}/resume", json={"run_input": {"word": "yes"}}).raise_for_status()
+        beside = at_home.start("plain")  # at its end the worker looks again, and finds the first one scheduled
+        assert at_home.ended(beside)["state"]["type"] == "COMPLETED"
+        assert at_home.ended(run)["state"]["type"] == "COMPLETED"
+        assert worker.alive
 
 
 def test_sigterm_lets_runs_finish_and_takes_no_more(at_home: House, diary: Path) -> None:

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+import anyio
 import httpx
 import pytest
 from prefect import engine, flow_engine
 from prefect.client import orchestration
-from prefect.client.schemas.objects import WorkPool
+from prefect.client.schemas.objects import FlowRun, WorkPool
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.context import refresh_global_settings_context
 from prefect.exceptions import PrefectHTTPStatusError
@@ -189,6 +190,25 @@ def test_prefects_names_that_a_forked_process_replaces_are_there() -> None:
     assert "ssl.create_default_context(cafile=cert_file)" in inspect.getsource(orchestration)
     for name in ("_give_worker_labels_to_flow_run", "_propose_submitting_state", "_release_limit_slot"):
         assert name in inspect.getsource(BaseWorker._submit_run_and_capture_errors), name
+    assert "self._submit_scheduled_flow_runs(" in inspect.getsource(BaseWorker.get_and_submit_flow_runs)
+    assert "self._submit_run," in inspect.getsource(BaseWorker._submit_scheduled_flow_runs)
+
+
+async def test_a_server_that_does_not_answer_ends_no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def unanswered(*_: object) -> None:
+        raise httpx.ConnectError("nobody there")
+
+    for name in ("_submit_run", "_give_worker_labels_to_flow_run", "get_and_submit_flow_runs"):
+        monkeypatch.setattr(BaseWorker, name, unanswered)
+    worker, run = WarmWorker(work_pool_name="any", limit=1), FlowRun(flow_id=uuid4())
+    worker._limiter = anyio.CapacityLimiter(1)
+    worker._limiter.acquire_on_behalf_of_nowait(run.id)
+    worker._submitting_flow_run_ids.add(run.id)
+    async with anyio.create_task_group() as worker._runs_task_group:
+        await worker._give_worker_labels_to_flow_run(run.id)
+        await worker._submit_run(run)
+    assert worker._limiter.available_tokens == 1
+    assert not worker._submitting_flow_run_ids
 
 
 def test_a_run_that_is_neither_watched_nor_reads_certificates_twice_still_runs() -> None:

@@ -48,6 +48,14 @@ async def asks():
     get_run_logger().info("answered: %s", answer.word)
 
 
+@flow(persist_result=True)
+async def lingers():
+    import atexit
+    from prefect.flow_runs import suspend_flow_run
+    atexit.register(time.sleep, 3)
+    await suspend_flow_run(wait_for_input=Answer, timeout=600, key="once")
+
+
 @flow
 def slow(seconds: float, diary: str):
     with Path(diary).open("a") as lines:
@@ -77,7 +85,7 @@ async def hog():
     resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))
     bytearray(4 << 30)
 """
-NAMES = ("plain", "asks", "slow", "leaves", "killed", "fails", "hog")
+NAMES = ("plain", "asks", "lingers", "slow", "leaves", "killed", "fails", "hog")
 FINAL = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 
 
