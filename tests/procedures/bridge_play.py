@@ -29,6 +29,8 @@ from tests.procedures.requests import ADA, FRIDA, MATTHEW, ROBERTA, TOM, ask, br
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 SLACK = timedelta(minutes=20)
 """How long after its moment a run may wait: the net comes every 15 minutes."""
+LONGEST_OUTAGE = timedelta(days=3)
+"""Of everything at once: server, worker and net. From a cut-off to the end of its month it is a week."""
 LEAST_JUMP = timedelta(hours=20)
 """What lies closer together is played in one go at an example's end: it saves a third of the looks."""
 MOST_LOOKS = 90
@@ -411,7 +413,10 @@ class Play:
         await self.reconcile()
 
     async def pass_to(self, moment: datetime) -> None:
-        """The clock comes to a moment, never back, and the net comes by."""
+        """The clock comes to a moment, never back; the net comes by then, and on a long way before."""
+        while moment - self.sandbox.now() > LONGEST_OUTAGE:
+            self.sandbox.set_clock(self.sandbox.now() + LONGEST_OUTAGE)
+            await self.reconcile()
         if moment > self.sandbox.now():
             self.sandbox.set_clock(moment)
         await self.reconcile()
