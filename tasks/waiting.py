@@ -1,7 +1,8 @@
 """Waiting without a process: form before state, answers before suspending (decision 4, prefect.md, Recipes).
 
 An answer belongs to the run's inputs and stands whatever happens to code, results or worker. A wait has rounds:
-an answer that decides nothing ("look again", an unreadable price) opens the next one.
+an answer that decides nothing ("look again", an unreadable price) opens the next one. It is judged once, for the
+moment at which it was given: what was refused then is never taken later by itself.
 """
 
 from collections.abc import Awaitable, Callable
@@ -87,10 +88,12 @@ async def wait_for(case: Case, wait: Wait, look: Look = nothing_to_see) -> Event
 
     answers, owner = answers_so_far(case, wait.name), case.requester
     complaint = ""
-    for number, answer in enumerate(answers, start=1):
-        event, complaint = await understand(case, wait, number, answer)
+    await record_hand_overs(case, wait, answers[:-1])
+    if answers:  # the earlier ones decided nothing, or no further form would have been opened
+        event, complaint = await understand(case, wait, len(answers), answers[-1])
         if event is not None:
             return event_from(await case.journal.put(settled_key, event_to(event)))
+        complaint = complaint or last_complaint(case, wait.name, answers)
 
     hinted = bool(answers) and answers[-1].get("decided_by", "").casefold().startswith("docusign")
     seen = await look(hinted)
@@ -127,11 +130,41 @@ def answers_so_far(case: Case, name: str) -> list[dict[str, Any]]:
     raise RuntimeError(f"{name}: {MOST_ROUNDS} rounds without a decision; somebody must look at this run")
 
 
+def last_complaint(case: Case, name: str, answers: list[dict[str, Any]]) -> str:
+    """Why a person's last answer was refused: shown until a person answers again, however often machines wake."""
+    for number in range(len(answers), 0, -1):
+        if not is_waking(answers[number - 1]):
+            return str(case.journal.get(refused_key(name, number)) or "")
+    return ""
+
+
+def is_waking(answer: dict[str, Any]) -> bool:
+    """Whether nobody answered: clock, webhook or reconcile woke the run."""
+    return answer.get("action") == LOOK_AGAIN and "@" not in str(answer.get("decided_by", ""))
+
+
+async def record_hand_overs(case: Case, wait: Wait, answers: list[dict[str, Any]]) -> None:
+    """Put the hand-overs of earlier rounds onto the case file, as they stand in the ticket."""
+    moves = {one.get("wait"): one for one in case.journal.starting("handed-over-").values()}
+    for number, answer in enumerate(answers, start=1):
+        to = moves.get(f"{wait.name}-{number}")
+        if to is not None:
+            colleague = Person(name=to["name"], email=to["email"])
+            by, why = str(answer.get("decided_by", "")).strip(), str(answer.get("note", "")).strip()
+            await record_hand_over(case, f"{wait.name}-{number}", colleague, by, why)
+
+
+def refused_key(name: str, number: int) -> str:
+    return f"refused-{name}-{number}"
+
+
 async def understand(case: Case, wait: Wait, number: int, answer: dict[str, Any]) -> tuple[Event | None, str]:
-    """What an answer means: an event, or none with a complaint to show on the next form."""
-    taken = f"aside-{wait.name}-{number}"
+    """What an answer means: an event, or none with a complaint to show on the next form. A refusal is remembered."""
+    taken, refused = f"aside-{wait.name}-{number}", refused_key(wait.name, number)
     if case.journal.get(taken) is not None:
         return None, ""
+    if case.journal.get(refused) is not None:
+        return None, str(case.journal.get(refused))
     try:
         form = wait.form.model_validate(answer)
         if form.action == LOOK_AGAIN:
@@ -157,7 +190,7 @@ async def understand(case: Case, wait: Wait, number: int, answer: dict[str, Any]
             await case.journal.put(taken, True)
             return None, ""
     except (AnswerAgain, ValidationError) as unusable:
-        return None, str(unusable)
+        return None, str(await case.journal.put(refused, str(unusable)))
     return event, ""
 
 
@@ -169,10 +202,15 @@ async def hand_over(case: Case, wait: Wait, number: int, decider: Person, event:
     except VendorRefused as refusal:
         raise AnswerAgain(f"colleague: Autotask won't give {colleague.name} the ticket: {refusal.message}") from None
     await case.hand_over(occasion, colleague)
-    why = f": {event.why}" if event.why else "."
-    await case.record(f"handed over {occasion}", f"Handed over to {colleague.name}{why}", by=decider.email)
+    await record_hand_over(case, occasion, colleague, decider.email, event.why)
     await confirm(case, wait, number, decider, f"handed the procedure over to {colleague.name}")
     await tell_new_owner(case, wait, number, colleague)
+
+
+async def record_hand_over(case: Case, occasion: str, colleague: Person, by: str, why: str) -> None:
+    """Into the ticket, once, and onto the case file."""
+    text = f"Handed over to {colleague.name}" + (f": {why}" if why else ".")
+    await case.record(f"handed over {occasion}", text, by=by)
 
 
 def moved(wait: Wait, before: Person, now: Person) -> Wait:

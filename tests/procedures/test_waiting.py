@@ -1,6 +1,12 @@
 """Nobody is forgotten: mailed again, then somebody else is turned to; and provisioning that takes long (I5, P17)."""
 
+from uuid import UUID
+
+import pytest
+from prefect.client.orchestration import get_client
+
 from rules.calendar import Calendar
+from tests.procedures.attacks import memory
 from tests.procedures.harness import Bench, plain
 from tests.procedures.people import assert_done, launch, launch_to_signature, mails, notes, ordered, settings
 from tests.procedures.requests import ADA, ROBERTA, SAM, TOM, contoso
@@ -77,3 +83,37 @@ async def test_stuck_provisioning_is_told_after_a_business_day_and_ordered_once(
     assert len(ordered(bench)) == 1
     assert "Ada opened Visio" in notes(bench, CONTOSO_TICKET)["seen working"]
     assert mails(bench, ADA, "licences are ready")
+
+
+@pytest.mark.parametrize("remembered", [True, False], ids=["remembered", "refused before refusals were remembered"])
+async def test_a_refused_answer_is_never_taken_later_by_itself(bench: Bench, remembered: bool) -> None:
+    """Too early for "no order is there": the clock wakes the run when it would be time, and nothing is ordered.
+
+    Why it was refused stands above the form until somebody answers again; what he says then counts.
+    """
+    run = await launch_to_signature(bench, contoso())
+    bench.sandbox.post(f"envelopes/{await bench.envelope(run)}/sign")
+    bench.sandbox.post("faults", {"kind": "drop-before", "method": "POST", "path": "pax8/v1/orders$", "skip": 1})
+    await bench.answer(run, action="look again", decided_by="DocuSign webhook")
+    assert await bench.waits_for(run) == "unclear-order-1"
+    await bench.answer(run, action="no order is there", decided_by=TOM, note="not in the portal")
+    assert "too early" in await bench.form(run)
+    if not remembered:
+        await forget(run, "refused-")
+    bench.sandbox.advance(seconds=700)
+    await bench.answer(run, action="look again", decided_by="clock")
+    assert not ordered(bench)
+    assert await bench.waits_for(run) == "unclear-order-1"
+    assert ("too early" in await bench.form(run)) is remembered
+    await bench.answer(run, action="look again", decided_by=TOM)
+    assert "too early" not in await bench.form(run)
+    assert not ordered(bench)
+    assert_done(await bench.answer(run, action="no order is there", decided_by=TOM, note="looked once more"))
+    assert len(ordered(bench)) == 1
+
+
+async def forget(run: UUID, prefix: str) -> None:
+    """Take entries out of a run's memory, as if nothing had written them."""
+    async with get_client() as client:
+        for key in [key for key in await memory(run) if key.startswith(prefix)]:
+            await client.delete_flow_run_input(run, key)
