@@ -8,6 +8,7 @@ moment at which it was given: what was refused then is never taken later by itse
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import count
 from typing import Any, Literal
 
 from prefect.client.orchestration import get_client
@@ -32,7 +33,10 @@ from tasks.step import assert_run_is_ours
 from tasks.tickets import assign_ticket
 from vendors.errors import Refused as VendorRefused
 
-MOST_ROUNDS = 500
+MOST_ANSWERS = 500
+"""So many answers of people that decide nothing: then somebody must look at the run."""
+WAKINGS_TO_TELL = 500
+"""At each so many wakings of one wait a person is told; the run goes on waiting, however many they become."""
 SAME_ROUND = 5
 
 Look = Callable[[bool], Awaitable[Event | None]]
@@ -103,6 +107,7 @@ async def wait_for(case: Case, wait: Wait, look: Look = nothing_to_see) -> Event
         wait = wait.after_look(wait)
     if case.requester != owner:
         wait = moved(wait, owner, case.requester)
+    await tell_if_woken_often(case, wait, len(answers))
     await sleep(case, wait, len(answers) + 1, complaint)
     raise AssertionError("unreachable: sleeping ends the process")
 
@@ -119,15 +124,17 @@ def event_from(kept: dict[str, Any]) -> Event:
 
 
 def answers_so_far(case: Case, name: str) -> list[dict[str, Any]]:
-    """The answers given so far, one a round, in order."""
+    """The answers given so far, one a round, in order. Raises where people have answered too often."""
     answers: list[dict[str, Any]] = []
-    for number in range(1, MOST_ROUNDS + 1):
+    for number in count(1):
         keys = [f"suspended-{pause_key(name, number, attempt)}-response" for attempt in range(SAME_ROUND)]
         given = next((case.journal.get(key) for key in keys if case.journal.get(key) is not None), None)
         if given is None:
-            return answers
+            break
         answers.append(given)
-    raise RuntimeError(f"{name}: {MOST_ROUNDS} rounds without a decision; somebody must look at this run")
+    if sum(answer.get("action") != LOOK_AGAIN for answer in answers) >= MOST_ANSWERS:
+        raise RuntimeError(f"{name}: {MOST_ANSWERS} answers without a decision; somebody must look at this run")
+    return answers
 
 
 def last_complaint(case: Case, name: str, answers: list[dict[str, Any]]) -> str:
@@ -259,6 +266,29 @@ async def tell_new_owner(case: Case, wait: Wait, number: int, colleague: Person)
             to=(colleague,),
             subject=f"{case.title}: handed over to you",
             todo=f"This procedure is yours now. Awaited: {wait.awaited.name}: {wait.what}",
+            link=case.run_link,
+            link_text="Open the run",
+        ),
+    )
+
+
+async def tell_if_woken_often(case: Case, wait: Wait, rounds: int) -> None:
+    """A wait that was woken again and again: whatever it is, requester and senior colleague hear of it (I5)."""
+    if rounds == 0 or rounds % WAKINGS_TO_TELL:
+        return
+    since = datetime.fromisoformat(case.journal.get(f"since-{wait.name}") or case.now().isoformat())
+    began = office().settings.calendar.in_words(since)
+    await case.record(f"woken {rounds} times {wait.name}", f"Woken {rounds} times since {began}: {wait.what}")
+    await case.send(
+        Letter(
+            kind=f"woken-{wait.name}-{rounds}",
+            to=(case.requester,),
+            cc=(office().settings.senior_for(case.requester.email),),
+            subject=f"{case.title}: woken {rounds} times, and still waiting",
+            todo=f"Look at the run and at what it waits for: {wait.what}. Is it stuck, or does something wake it for "
+            "nothing?",
+            facts=(("Waiting since", began), ("Awaited", str(wait.awaited))),
+            otherwise="The run goes on waiting.",
             link=case.run_link,
             link_text="Open the run",
         ),

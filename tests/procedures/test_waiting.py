@@ -1,14 +1,19 @@
 """Nobody is forgotten: mailed again, then somebody else is turned to; and provisioning that takes long (I5, P17)."""
 
-from uuid import UUID
+import json
+from contextlib import nullcontext
+from uuid import UUID, uuid4
 
 import pytest
 from prefect.client.orchestration import get_client
 
 from rules.calendar import Calendar
+from tasks.case import Case
+from tasks.journal import Journal
+from tasks.waiting import answers_so_far
 from tests.procedures.attacks import memory
 from tests.procedures.harness import Bench, plain
-from tests.procedures.people import assert_done, launch, launch_to_signature, mails, notes, ordered, settings
+from tests.procedures.people import assert_done, launch, launch_to_signature, mails, notes, ordered, release, settings
 from tests.procedures.requests import ADA, ROBERTA, SAM, TOM, contoso
 
 CONTOSO_TICKET = 700175
@@ -117,3 +122,31 @@ async def forget(run: UUID, prefix: str) -> None:
     async with get_client() as client:
         for key in [key for key in await memory(run) if key.startswith(prefix)]:
             await client.delete_flow_run_input(run, key)
+
+
+async def test_woken_five_hundred_times_it_waits_on_and_a_person_is_told(bench: Bench) -> None:
+    """A loop of wakings is heard of, by mail and in the ticket, and kills nothing: contracts still decides."""
+    run = await launch(bench, contoso())
+    waking = json.dumps({"action": "look again", "decided_by": "clock"})
+    async with get_client() as client:
+        for round_ in range(2, 501):
+            key = f"suspended-release-1-{round_}-response"
+            await client.create_flow_run_input(run, key=key, value=waking)
+    await bench.answer(run, action="look again", decided_by="clock")
+    assert await bench.waits_for(run) == "release-1"
+    [told] = mails(bench, TOM, "woken 500 times, and still waiting")
+    assert "does something wake it for nothing" in told.text
+    assert "woken 500 times release-1" in notes(bench, CONTOSO_TICKET)
+    await bench.answer(run, action="look again", decided_by="clock")
+    assert len(mails(bench, TOM, "and still waiting")) == 1
+    await release(bench, run)
+    assert await bench.waits_for(run) == "signature"
+
+
+@pytest.mark.parametrize(("action", "ends"), [("look again", False), ("release", True)])
+def test_only_what_people_answer_is_bounded(action: str, ends: bool) -> None:
+    """Provisioning is looked at every quarter of an hour, for weeks if need be; five hundred answers are none."""
+    answers = {f"suspended-release-1-{n}-response": {"action": action, "decided_by": TOM} for n in range(1, 501)}
+    case = Case(uuid4(), set(), Journal(uuid4(), answers))
+    with pytest.raises(RuntimeError, match="somebody must look") if ends else nullcontext():
+        assert len(answers_so_far(case, "release-1")) == 500
