@@ -21,7 +21,7 @@ from tasks.authority import ConfirmationTooOld
 from tasks.bridges import DATES, OPEN, Bridge, book_deadline, dates_of, open_bridge_reminder
 from tasks.case import Case, ticket_link
 from tasks.ending import BridgeIds
-from tasks.licences import Licence, first_holder
+from tasks.licences import Licence, PlacedOrder, first_holder, read_licences
 from tasks.new_tenant import known_by_now
 from tasks.office import office
 from tasks.procedure import conduct
@@ -183,7 +183,7 @@ async def signed_meanwhile(case: Case, paper: Meanwhile, agreed: Agreed) -> Sign
 
 
 async def buy(case: Case, paper: Meanwhile, agreed: Agreed, round_: int) -> Bridge | Signed:
-    """B2 to B5: a month on the customer's word; then its reminder and its deadline, before anything else.
+    """B2 to B5: a month on the customer's word; its reminder and its deadline as soon as Pax8 shows its end.
 
     Signed: the agreement was completed before the order, and nothing was bought here. Raises `ConfirmationTooOld`
     where new terms must go out first.
@@ -202,7 +202,8 @@ async def buy(case: Case, paper: Meanwhile, agreed: Agreed, round_: int) -> Brid
         if signed is not None:
             return signed
         placed = await purchase.order(case, paper.envelope, agreed.basis)
-        licences = await purchase.follow_provisioning(case, placed)
+
+        licences = await follow(case, wanted, paper, placed)
         bought = await set_up_deadline(case, wanted, paper, licences, placed.placed_at.isoformat())
         await new_tenant.start_set_up(case)
         await case.send(bridge_letters.true_dates(case, bought, wanted.term))
@@ -214,6 +215,17 @@ async def buy(case: Case, paper: Meanwhile, agreed: Agreed, round_: int) -> Brid
     finally:
         case.leg, case.request = "", known_by_now(wanted, case.journal)
     return bought
+
+
+async def follow(case: Case, wanted: CheckedRequest, paper: Meanwhile, placed: PlacedOrder) -> tuple[Licence, ...]:
+    """Follow provisioning. What has an end renews after it, pending or not: its deadline waits for no more (I4)."""
+
+    async def is_bound() -> None:
+        there = await read_licences(placed, case.request.customer.pax8_id, case.request.term)
+        if all(one.subscription_id and one.renews for one in there):
+            await set_up_deadline(case, wanted, paper, there, placed.placed_at.isoformat())
+
+    return await purchase.follow_provisioning(case, placed, is_bound)
 
 
 def as_offered(wanted: CheckedRequest, agreed: Agreed) -> CheckedRequest:
@@ -230,11 +242,16 @@ def as_offered(wanted: CheckedRequest, agreed: Agreed) -> CheckedRequest:
 async def set_up_deadline(
     case: Case, wanted: CheckedRequest, paper: Meanwhile, licences: tuple[Licence, ...], ordered_at: str
 ) -> Bridge:
-    """B4, B7: the reminder ticket, and the run that looks at DocuSign right after the cut-off. Kept from then on."""
+    """B4, B7: the reminder ticket, and the run that looks at DocuSign right after the cut-off. Kept from then on.
+
+    What was kept while it was pending has the licences as they are by now.
+    """
     kept = case.journal.get(DATES)
     if kept is None:
         kept = await book_it_all(case, wanted, paper, licences, ordered_at)
     bought, calendar = Bridge.model_validate(kept), office().settings.calendar
+    if not all(one.settled for one in bought.licences):
+        bought = bought.model_copy(update={"licences": licences})
     link = ticket_link(office().settings.autotask_url, bought.ids.reminder_id)
     case.links["Reminder ticket"] = link
     await case.record(

@@ -24,6 +24,10 @@ from tasks.runs import PROCEDURE, set_tags
 from tasks.tickets import note_stage
 
 ADOPTED = "adopted-reference"
+AT_MICROSOFT = ("gdap-awaited", "gdap:", "microsoft-awaited")
+IN_ITGLUE = ("itglue-awaited", "itglue:", "itglue-seen:")
+OF_ONE_WAIT = ("wait:", "until:", "role:", "since:", *AT_MICROSOFT, *IN_ITGLUE)
+"""How tags begin that say what a run waits for at the moment: no later wait inherits them."""
 
 
 class Ended(Exception):
@@ -92,7 +96,7 @@ class Case:
         if context is None or context.flow_run is None:
             raise RuntimeError("a case is opened inside a flow run only")
         run = context.flow_run
-        kept = {tag for tag in run.tags or [] if not tag.startswith(("wait:", "until:", "role:", "since:"))}
+        kept = {tag for tag in run.tags or [] if not tag.startswith(OF_ONE_WAIT)}
         return cls(run.id, kept, await Journal.load(run.id))
 
     @property

@@ -1,12 +1,14 @@
 """Waiting without a process: form before state, answers before suspending (decision 4, prefect.md, Recipes).
 
 An answer belongs to the run's inputs and stands whatever happens to code, results or worker. A wait has rounds:
-an answer that decides nothing ("look again", an unreadable price) opens the next one.
+an answer that decides nothing ("look again", an unreadable price) opens the next one. It is judged once, for the
+moment at which it was given: what was refused then is never taken later by itself.
 """
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import count
 from typing import Any, Literal
 
 from prefect.client.orchestration import get_client
@@ -31,7 +33,10 @@ from tasks.step import assert_run_is_ours
 from tasks.tickets import assign_ticket
 from vendors.errors import Refused as VendorRefused
 
-MOST_ROUNDS = 500
+MOST_ANSWERS = 500
+"""So many answers of people that decide nothing: then somebody must look at the run."""
+WAKINGS_TO_TELL = 500
+"""At each so many wakings of one wait a person is told; the run goes on waiting, however many they become."""
 SAME_ROUND = 5
 
 Look = Callable[[bool], Awaitable[Event | None]]
@@ -87,10 +92,12 @@ async def wait_for(case: Case, wait: Wait, look: Look = nothing_to_see) -> Event
 
     answers, owner = answers_so_far(case, wait.name), case.requester
     complaint = ""
-    for number, answer in enumerate(answers, start=1):
-        event, complaint = await understand(case, wait, number, answer)
+    await record_hand_overs(case, wait, answers[:-1])
+    if answers:  # the earlier ones decided nothing, or no further form would have been opened
+        event, complaint = await understand(case, wait, len(answers), answers[-1])
         if event is not None:
             return event_from(await case.journal.put(settled_key, event_to(event)))
+        complaint = complaint or last_complaint(case, wait.name, answers)
 
     hinted = bool(answers) and answers[-1].get("decided_by", "").casefold().startswith("docusign")
     seen = await look(hinted)
@@ -100,6 +107,7 @@ async def wait_for(case: Case, wait: Wait, look: Look = nothing_to_see) -> Event
         wait = wait.after_look(wait)
     if case.requester != owner:
         wait = moved(wait, owner, case.requester)
+    await tell_if_woken_often(case, wait, len(answers))
     await sleep(case, wait, len(answers) + 1, complaint)
     raise AssertionError("unreachable: sleeping ends the process")
 
@@ -116,22 +124,54 @@ def event_from(kept: dict[str, Any]) -> Event:
 
 
 def answers_so_far(case: Case, name: str) -> list[dict[str, Any]]:
-    """The answers given so far, one a round, in order."""
+    """The answers given so far, one a round, in order. Raises where people have answered too often."""
     answers: list[dict[str, Any]] = []
-    for number in range(1, MOST_ROUNDS + 1):
+    for number in count(1):
         keys = [f"suspended-{pause_key(name, number, attempt)}-response" for attempt in range(SAME_ROUND)]
         given = next((case.journal.get(key) for key in keys if case.journal.get(key) is not None), None)
         if given is None:
-            return answers
+            break
         answers.append(given)
-    raise RuntimeError(f"{name}: {MOST_ROUNDS} rounds without a decision; somebody must look at this run")
+    if sum(answer.get("action") != LOOK_AGAIN for answer in answers) >= MOST_ANSWERS:
+        raise RuntimeError(f"{name}: {MOST_ANSWERS} answers without a decision; somebody must look at this run")
+    return answers
+
+
+def last_complaint(case: Case, name: str, answers: list[dict[str, Any]]) -> str:
+    """Why a person's last answer was refused: shown until a person answers again, however often machines wake."""
+    for number in range(len(answers), 0, -1):
+        if not is_waking(answers[number - 1]):
+            return str(case.journal.get(refused_key(name, number)) or "")
+    return ""
+
+
+def is_waking(answer: dict[str, Any]) -> bool:
+    """Whether nobody answered: clock, webhook or reconcile woke the run."""
+    return answer.get("action") == LOOK_AGAIN and "@" not in str(answer.get("decided_by", ""))
+
+
+async def record_hand_overs(case: Case, wait: Wait, answers: list[dict[str, Any]]) -> None:
+    """Put the hand-overs of earlier rounds onto the case file, as they stand in the ticket."""
+    moves = {one.get("wait"): one for one in case.journal.starting("handed-over-").values()}
+    for number, answer in enumerate(answers, start=1):
+        to = moves.get(f"{wait.name}-{number}")
+        if to is not None:
+            colleague = Person(name=to["name"], email=to["email"])
+            by, why = str(answer.get("decided_by", "")).strip(), str(answer.get("note", "")).strip()
+            await record_hand_over(case, f"{wait.name}-{number}", colleague, by, why)
+
+
+def refused_key(name: str, number: int) -> str:
+    return f"refused-{name}-{number}"
 
 
 async def understand(case: Case, wait: Wait, number: int, answer: dict[str, Any]) -> tuple[Event | None, str]:
-    """What an answer means: an event, or none with a complaint to show on the next form."""
-    taken = f"aside-{wait.name}-{number}"
+    """What an answer means: an event, or none with a complaint to show on the next form. A refusal is remembered."""
+    taken, refused = f"aside-{wait.name}-{number}", refused_key(wait.name, number)
     if case.journal.get(taken) is not None:
         return None, ""
+    if case.journal.get(refused) is not None:
+        return None, str(case.journal.get(refused))
     try:
         form = wait.form.model_validate(answer)
         if form.action == LOOK_AGAIN:
@@ -157,7 +197,7 @@ async def understand(case: Case, wait: Wait, number: int, answer: dict[str, Any]
             await case.journal.put(taken, True)
             return None, ""
     except (AnswerAgain, ValidationError) as unusable:
-        return None, str(unusable)
+        return None, str(await case.journal.put(refused, str(unusable)))
     return event, ""
 
 
@@ -169,10 +209,15 @@ async def hand_over(case: Case, wait: Wait, number: int, decider: Person, event:
     except VendorRefused as refusal:
         raise AnswerAgain(f"colleague: Autotask won't give {colleague.name} the ticket: {refusal.message}") from None
     await case.hand_over(occasion, colleague)
-    why = f": {event.why}" if event.why else "."
-    await case.record(f"handed over {occasion}", f"Handed over to {colleague.name}{why}", by=decider.email)
+    await record_hand_over(case, occasion, colleague, decider.email, event.why)
     await confirm(case, wait, number, decider, f"handed the procedure over to {colleague.name}")
     await tell_new_owner(case, wait, number, colleague)
+
+
+async def record_hand_over(case: Case, occasion: str, colleague: Person, by: str, why: str) -> None:
+    """Into the ticket, once, and onto the case file."""
+    text = f"Handed over to {colleague.name}" + (f": {why}" if why else ".")
+    await case.record(f"handed over {occasion}", text, by=by)
 
 
 def moved(wait: Wait, before: Person, now: Person) -> Wait:
@@ -221,6 +266,29 @@ async def tell_new_owner(case: Case, wait: Wait, number: int, colleague: Person)
             to=(colleague,),
             subject=f"{case.title}: handed over to you",
             todo=f"This procedure is yours now. Awaited: {wait.awaited.name}: {wait.what}",
+            link=case.run_link,
+            link_text="Open the run",
+        ),
+    )
+
+
+async def tell_if_woken_often(case: Case, wait: Wait, rounds: int) -> None:
+    """A wait that was woken again and again: whatever it is, requester and senior colleague hear of it (I5)."""
+    if rounds == 0 or rounds % WAKINGS_TO_TELL:
+        return
+    since = datetime.fromisoformat(case.journal.get(f"since-{wait.name}") or case.now().isoformat())
+    began = office().settings.calendar.in_words(since)
+    await case.record(f"woken {rounds} times {wait.name}", f"Woken {rounds} times since {began}: {wait.what}")
+    await case.send(
+        Letter(
+            kind=f"woken-{wait.name}-{rounds}",
+            to=(case.requester,),
+            cc=(office().settings.senior_for(case.requester.email),),
+            subject=f"{case.title}: woken {rounds} times, and still waiting",
+            todo=f"Look at the run and at what it waits for: {wait.what}. Is it stuck, or does something wake it for "
+            "nothing?",
+            facts=(("Waiting since", began), ("Awaited", str(wait.awaited))),
+            otherwise="The run goes on waiting.",
             link=case.run_link,
             link_text="Open the run",
         ),

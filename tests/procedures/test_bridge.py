@@ -2,16 +2,20 @@
 
 from datetime import timedelta
 
+import pytest
+
 from tests.procedures.bridges import (
     booked,
     bought,
+    confirm,
     deadline,
+    offered,
     pass_the_cut_off,
     pass_to,
     the_bridge,
 )
 from tests.procedures.harness import Bench
-from tests.procedures.people import WEBHOOK, assert_done, mails, notes, ordered
+from tests.procedures.people import WEBHOOK, assert_done, mails, notes, ordered, settings
 from tests.procedures.requests import ADA, ROBERTA, SAM, TOM
 
 VISIO = ("Visio Plan 1", 3, "Monthly")
@@ -98,3 +102,31 @@ async def test_signed_by_the_customer_but_not_by_us_nothing_is_cancelled(bench: 
         await pass_to(bench, found.dates.cut_off + timedelta(days=day + 1))
     assert booked(bench) == []
     assert (await deadline(bench, run)).state_name == "Taken off"
+
+
+@pytest.mark.parametrize("settles", [True, False], ids=["it settles a day later", "it never settles"])
+async def test_a_bridge_that_provisions_for_ever_has_its_deadline(bench: Bench, settles: bool) -> None:
+    """I4, B4: pending, it renews all the same: reminder and deadline stand once its end shows, and do their work."""
+    async with settings(provisioning_inline_seconds=0.0):
+        run = await offered(bench)
+        bench.sandbox.post("pax8/provisioning", {"mode": "stuck"})
+        await confirm(bench, run)
+        assert await bench.waits_for(run) == "bridge-provisioning"
+        found = await the_bridge(bench, run)
+        at = found.dates.cut_off
+        assert (await deadline(bench, run)).state_name == "Scheduled"
+        assert {"bridge-open", f"sub:{found.ids.subscriptions[0]}"} <= set((await bench.run(run)).tags)
+        assert not mails(bench, to=ADA, subject="your licences are ordered")
+        if settles:
+            bench.sandbox.advance(days=1)
+            bench.sandbox.post(f"pax8/subscriptions/{found.ids.subscriptions[0]}/settle")
+            await bench.reconcile()
+            assert await bench.waits_for(run) == "agreement-1"
+            assert len(mails(bench, to=ADA, subject="your licences are ordered")) == 1
+        await pass_the_cut_off(bench, run)
+    assert [one["subscription"] for one in booked(bench)] == list(found.ids.subscriptions)
+    assert (await the_bridge(bench, run)).dates.cut_off == at
+    assert len(mails(bench, to=ADA, subject="cancelled, it ends on")) == 1
+    reminders = [one for one in bench.sandbox.records("autotask.tickets") if one["id"] == found.ids.reminder_id]
+    assert len(reminders) == 1 and len(await bench.runs("signature-deadline")) == 1
+    assert ordered(bench) == [VISIO]

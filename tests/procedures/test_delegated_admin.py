@@ -42,8 +42,12 @@ async def approved(bench: Bench, run: UUID) -> None:
     ]
     assert lists
     assert await bench.waits_for(run) == "gdap-roles"
+    tags = (await bench.run(run)).tags
+    assert "microsoft-awaited" in tags
+    assert not [tag for tag in tags if tag.startswith("gdap")], "the relationship is awaited no longer"
     let_microsoft_work(bench)
     assert_done(await bench.answer(run, action="look again", decided_by="clock"))
+    assert not [tag for tag in (await bench.run(run)).tags if "awaited" in tag]
     assert {one["status"] for one in assigned(bench)} == {"active"}
 
 

@@ -143,6 +143,8 @@ async def test_handed_over_the_procedure_is_the_colleagues(bench: Bench) -> None
     page = plain(await bench.case_file(run))
     assert "awaited | Jo Brandt" in page, "it is her turn now"
     assert "Handed over to Jo Brandt" in page and "my holiday" in page
+    await bench.answer(run, action="look again", decided_by=WEBHOOK)
+    assert plain(await bench.case_file(run)).count("Handed over to Jo Brandt: my holiday") == 1, "as long as it waits"
     told_tom = len(mails(bench, TOM))
     assert_done(await bench.answer(run, action="order as signed", decided_by=JO))
     assert mails(bench, JO, ": done")

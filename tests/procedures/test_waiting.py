@@ -1,8 +1,19 @@
 """Nobody is forgotten: mailed again, then somebody else is turned to; and provisioning that takes long (I5, P17)."""
 
+import json
+from contextlib import nullcontext
+from uuid import UUID, uuid4
+
+import pytest
+from prefect.client.orchestration import get_client
+
 from rules.calendar import Calendar
+from tasks.case import Case
+from tasks.journal import Journal
+from tasks.waiting import answers_so_far
+from tests.procedures.attacks import memory
 from tests.procedures.harness import Bench, plain
-from tests.procedures.people import assert_done, launch, launch_to_signature, mails, notes, ordered, settings
+from tests.procedures.people import assert_done, launch, launch_to_signature, mails, notes, ordered, release, settings
 from tests.procedures.requests import ADA, ROBERTA, SAM, TOM, contoso
 
 CONTOSO_TICKET = 700175
@@ -77,3 +88,65 @@ async def test_stuck_provisioning_is_told_after_a_business_day_and_ordered_once(
     assert len(ordered(bench)) == 1
     assert "Ada opened Visio" in notes(bench, CONTOSO_TICKET)["seen working"]
     assert mails(bench, ADA, "licences are ready")
+
+
+@pytest.mark.parametrize("remembered", [True, False], ids=["remembered", "refused before refusals were remembered"])
+async def test_a_refused_answer_is_never_taken_later_by_itself(bench: Bench, remembered: bool) -> None:
+    """Too early for "no order is there": the clock wakes the run when it would be time, and nothing is ordered.
+
+    Why it was refused stands above the form until somebody answers again; what he says then counts.
+    """
+    run = await launch_to_signature(bench, contoso())
+    bench.sandbox.post(f"envelopes/{await bench.envelope(run)}/sign")
+    bench.sandbox.post("faults", {"kind": "drop-before", "method": "POST", "path": "pax8/v1/orders$", "skip": 1})
+    await bench.answer(run, action="look again", decided_by="DocuSign webhook")
+    assert await bench.waits_for(run) == "unclear-order-1"
+    await bench.answer(run, action="no order is there", decided_by=TOM, note="not in the portal")
+    assert "too early" in await bench.form(run)
+    if not remembered:
+        await forget(run, "refused-")
+    bench.sandbox.advance(seconds=700)
+    await bench.answer(run, action="look again", decided_by="clock")
+    assert not ordered(bench)
+    assert await bench.waits_for(run) == "unclear-order-1"
+    assert ("too early" in await bench.form(run)) is remembered
+    await bench.answer(run, action="look again", decided_by=TOM)
+    assert "too early" not in await bench.form(run)
+    assert not ordered(bench)
+    assert_done(await bench.answer(run, action="no order is there", decided_by=TOM, note="looked once more"))
+    assert len(ordered(bench)) == 1
+
+
+async def forget(run: UUID, prefix: str) -> None:
+    """Take entries out of a run's memory, as if nothing had written them."""
+    async with get_client() as client:
+        for key in [key for key in await memory(run) if key.startswith(prefix)]:
+            await client.delete_flow_run_input(run, key)
+
+
+async def test_woken_five_hundred_times_it_waits_on_and_a_person_is_told(bench: Bench) -> None:
+    """A loop of wakings is heard of, by mail and in the ticket, and kills nothing: contracts still decides."""
+    run = await launch(bench, contoso())
+    waking = json.dumps({"action": "look again", "decided_by": "clock"})
+    async with get_client() as client:
+        for round_ in range(2, 501):
+            key = f"suspended-release-1-{round_}-response"
+            await client.create_flow_run_input(run, key=key, value=waking)
+    await bench.answer(run, action="look again", decided_by="clock")
+    assert await bench.waits_for(run) == "release-1"
+    [told] = mails(bench, TOM, "woken 500 times, and still waiting")
+    assert "does something wake it for nothing" in told.text
+    assert "woken 500 times release-1" in notes(bench, CONTOSO_TICKET)
+    await bench.answer(run, action="look again", decided_by="clock")
+    assert len(mails(bench, TOM, "and still waiting")) == 1
+    await release(bench, run)
+    assert await bench.waits_for(run) == "signature"
+
+
+@pytest.mark.parametrize(("action", "ends"), [("look again", False), ("release", True)])
+def test_only_what_people_answer_is_bounded(action: str, ends: bool) -> None:
+    """Provisioning is looked at every quarter of an hour, for weeks if need be; five hundred answers are none."""
+    answers = {f"suspended-release-1-{n}-response": {"action": action, "decided_by": TOM} for n in range(1, 501)}
+    case = Case(uuid4(), set(), Journal(uuid4(), answers))
+    with pytest.raises(RuntimeError, match="somebody must look") if ends else nullcontext():
+        assert len(answers_so_far(case, "release-1")) == 500
