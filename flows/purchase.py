@@ -132,6 +132,9 @@ async def order(case: Case, envelope: DraftedEnvelope, basis: Basis) -> PlacedOr
     """
     for attempt in range(1, 50):
         unclear, refused = case.name(f"unclear-order-{attempt}"), case.name(f"order-refused-{attempt}")
+        if case.journal.get(f"since-{refused}") is not None:  # asked already: its answer comes before another try
+            await ask_after_refusal(case, envelope, refused, case.journal.get(f"why-{refused}") or "")
+            continue
         try:
             if case.journal.get(f"settled-{unclear}") is None and case.journal.get(f"settled-{refused}") is None:
                 placed = await licences.place_order(case.request, basis, attempt)
@@ -140,7 +143,8 @@ async def order(case: Case, envelope: DraftedEnvelope, basis: Basis) -> PlacedOr
         except (NotSigned, NotCovered, NoSuchEvidence, AuthorityUsed) as no:
             await end(case, envelope, "Refused", str(no), by=word_of(basis))
         except (VendorRefused, Refused) as no:
-            await ask_after_refusal(case, envelope, refused, str(no))
+            why_not = await case.journal.put(f"why-{refused}", str(no))
+            await ask_after_refusal(case, envelope, refused, why_not)
             continue
         except UnclearOrder as why:
             placed = await ask_about_unclear_order(case, envelope, basis, unclear, str(why), attempt)
