@@ -21,7 +21,7 @@ from tasks.evidence import read_before_ordering
 from tasks.follow_ups import FollowUp, ask_each
 from tasks.forms import AcceptForm, AnswerAgain, LookForm, ProvisioningForm, UnclearOrderForm
 from tasks.letters import Letter
-from tasks.licences import AuthorityUsed, Licence, PlacedOrder, UnclearOrder
+from tasks.licences import AuthorityUsed, Licence, PlacedOrder, UnclearOrder, UnreadableOrder
 from tasks.mail import file_order_confirmations
 from tasks.net import AGREED_END, HAS_END, MAIL_AWAITED
 from tasks.office import office
@@ -132,6 +132,9 @@ async def order(case: Case, envelope: DraftedEnvelope, basis: Basis) -> PlacedOr
     """
     for attempt in range(1, 50):
         unclear, refused = case.name(f"unclear-order-{attempt}"), case.name(f"order-refused-{attempt}")
+        if case.journal.get(f"since-{refused}") is not None:  # asked already: its answer comes before another try
+            await ask_after_refusal(case, envelope, refused, case.journal.get(f"why-{refused}") or "")
+            continue
         try:
             if case.journal.get(f"settled-{unclear}") is None and case.journal.get(f"settled-{refused}") is None:
                 placed = await licences.place_order(case.request, basis, attempt)
@@ -140,7 +143,8 @@ async def order(case: Case, envelope: DraftedEnvelope, basis: Basis) -> PlacedOr
         except (NotSigned, NotCovered, NoSuchEvidence, AuthorityUsed) as no:
             await end(case, envelope, "Refused", str(no), by=word_of(basis))
         except (VendorRefused, Refused) as no:
-            await ask_after_refusal(case, envelope, refused, str(no))
+            why_not = await case.journal.put(f"why-{refused}", str(no))
+            await ask_after_refusal(case, envelope, refused, why_not)
             continue
         except UnclearOrder as why:
             placed = await ask_about_unclear_order(case, envelope, basis, unclear, str(why), attempt)
@@ -202,20 +206,32 @@ async def ask_about_unclear_order(
     not_before = (marked or case.now()) + settings.order_settle
 
     async def turned_up(_hinted: bool) -> Event | None:
-        found = await licences.look_for_unclear_order(request, authority_id)
+        try:
+            found = await licences.look_for_unclear_order(request, authority_id)
+        except UnreadableOrder:
+            return None
         return Decided(by="Pax8", choice="the order is there", why=found.order_id) if found is not None else None
 
     async def not_too_early(event: Event) -> None:
-        if isinstance(event, Decided) and event.choice == "no order is there":
-            if case.now() < not_before:
-                raise AnswerAgain(
-                    f"too early: an order may show late. Answer after {settings.calendar.in_words(not_before)}."
-                )
-            if await turned_up(False) is not None:
-                raise AnswerAgain("the order is there by now: press 'look again'.")
-        named = isinstance(event, Decided) and event.choice == "the order is there"
-        if named and await licences.find_named_order(request, authority_id, getattr(event, "why", "")) is None:
-            raise AnswerAgain("order_id: that is not a new order of this customer with equal lines.")
+        if isinstance(event, Decided) and event.choice == "no order is there" and case.now() < not_before:
+            raise AnswerAgain(
+                f"too early: an order may show late. Answer after {settings.calendar.in_words(not_before)}."
+            )
+        try:
+            await agrees_with_pax8(event)
+        except UnreadableOrder as unread:
+            raise AnswerAgain(f"Your answer can't be compared with Pax8 yet; give it again later. {unread}") from None
+
+    async def agrees_with_pax8(event: Event) -> None:
+        match event:
+            case Decided(choice="no order is there"):
+                if await licences.look_for_unclear_order(request, authority_id) is not None:
+                    raise AnswerAgain("the order is there by now: press 'look again'.")
+            case Decided(choice="the order is there"):
+                if await licences.find_named_order(request, authority_id, event.why) is None:
+                    raise AnswerAgain("order_id: that is not a new order of this customer with equal lines.")
+            case _:
+                return
 
     event = await wait_for(
         case,

@@ -17,6 +17,8 @@ from tasks.office import office
 from tasks.step import assert_run_is_ours, step
 from tasks.tickets import markers_for
 from vendors.autotask import TicketNote
+from vendors.errors import NotFound, Unavailable
+from vendors.errors import Refused as VendorRefused
 from vendors.pax8 import LIST_PAGE, Subscription
 
 BRIDGE_BEGINS_WITHIN = timedelta(days=7)
@@ -119,10 +121,14 @@ async def book_end(
 ) -> TermReading:
     """Book an end once, for the running term's end, and read it back. Already booked for that day: nothing is sent.
 
-    `authority_for` reads the evidence right before the write. Raises `EndNotAgreed`, `NotCovered`, `NotSigned`,
-    `EndNotShown`.
+    `authority_for` reads the evidence right before the write. Raises `EndNotAgreed`, `NotCovered`, `NotSigned`, Pax8's
+    `Refused`: in each of these nothing was booked here. `EndNotShown`; and `Unavailable` also where a read is refused
+    while the end may be booked.
     """
-    term = await read_term(subscription_id)
+    try:
+        term = await read_term(subscription_id)
+    except VendorRefused as unread:  # an earlier attempt may have booked it
+        raise not_readable(unread) from None
     if term.status == "Cancelled":
         return term
     if term.commitment_end is None or term.term_end != term_end:
@@ -131,14 +137,26 @@ async def book_end(
         authority = await authority_for(term)
     except ValidationError as invalid:
         raise EndNotAgreed("; ".join(str(error["msg"]) for error in invalid.errors())) from None
+    except VendorRefused as unread:
+        if is_booked(term):
+            raise not_readable(unread) from None
+        raise
     if is_booked(term):
         return term
     await assert_run_is_ours()
     await office().pax8.cancel_at(subscription_id, term.commitment_end, authority)
-    after = await read_term(subscription_id)
+    try:
+        after = await read_term(subscription_id)
+    except (VendorRefused, NotFound) as unread:
+        raise not_readable(unread) from None
     if not is_booked(after):
         raise EndNotShown(f"Pax8 shows no end date on {subscription_id} after the cancellation was booked")
     return after
+
+
+def not_readable(unread: VendorRefused | NotFound) -> Unavailable:
+    """A refused read as what it is where an end may be booked already: nobody knows, so it is looked at again."""
+    return Unavailable(unread.vendor, f"whether the end is booked can't be read: {unread.message}")
 
 
 def is_booked(term: TermReading) -> bool:

@@ -1,7 +1,8 @@
 """The order at Pax8: once, on an authority that is marked as used before the write (decisions 1 and 3, I1, I3)."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from dateutil.relativedelta import relativedelta
@@ -9,7 +10,7 @@ from pydantic import AwareDatetime
 
 from rules.authority import NotCovered, OrderAuthority
 from rules.bridge import bridge_reference
-from rules.order import Frozen, LicenceOrder, Term
+from rules.order import Frozen, Term
 from rules.refusal import Problem, Refused
 from rules.request import CheckedRequest
 from rules.written import OnTicket
@@ -21,7 +22,7 @@ from tasks.step import assert_run_is_ours, step
 from tasks.tenant import find_tenant, still_no_tenant
 from tasks.tickets import MARKER, add_marker, marker_prefix, markers_of
 from vendors.autotask import TicketNote
-from vendors.errors import RateLimited, Unauthorised, Unavailable, UnclearOutcome
+from vendors.errors import NotFound, RateLimited, Unauthorised, Unavailable, UnclearOutcome
 from vendors.errors import Refused as VendorRefused
 from vendors.pax8 import Order, Subscription
 
@@ -50,12 +51,14 @@ class PlacedOrder(Frozen):
 class Before(Frozen):
     """The customer's orders and subscriptions right before the write, as the marker keeps them.
 
-    `lines`: what is ordered, product id and seats; empty on markers from before they were kept.
+    `lines`: what is ordered, product id and seats, and `commitments` the commitment id of each; empty on markers from
+    before they were kept.
     """
 
     orders: tuple[str, ...]
     subscriptions: tuple[str, ...]
     lines: tuple[tuple[str, int], ...] = ()
+    commitments: tuple[str, ...] = ()
 
 
 class AuthorityUsed(Exception):
@@ -64,6 +67,10 @@ class AuthorityUsed(Exception):
 
 class UnclearOrder(Exception):
     """Nobody knows whether the order went out: a person looks into the Pax8 portal. It is never sent again unasked."""
+
+
+class UnreadableOrder(UnclearOrder):
+    """The order may be there, and what there is can't be read or compared: it is looked at again later."""
 
 
 class TooEarly(Exception):
@@ -76,14 +83,18 @@ async def place_order(request: CheckedRequest, basis: Basis, attempt: int) -> Pl
 
     The evidence is read fresh, the authority's marker is written to the ticket, and only then the order is sent.
     Cut off after the marker, the next attempt looks for a new order that equals this one and adopts it; where
-    there is none it raises `UnclearOrder`. Raises `NotSigned`, `NotCovered`, `ConfirmationTooOld`, `AuthorityUsed`,
-    Pax8's `Refused`: in each of these nothing was ordered.
+    there is none, or what is there can't be read, it raises `UnclearOrder`. Raises `NotSigned`, `NotCovered`,
+    `ConfirmationTooOld`, `AuthorityUsed`, Pax8's `Refused`: in each of these nothing was ordered. `Unavailable` where
+    Autotask won't say whether a marker is there.
     """
     pax8 = office().pax8
-    order = await catalogue.build_order(request)
-    mine = await holder(basis.authority_id, request.reference)
+    try:
+        mine = await holder(basis.authority_id, request.reference)
+    except VendorRefused as no:
+        raise Unavailable("Autotask", f"whether {request.reference} was ordered can't be read: {no.message}") from None
     if mine is not None:  # used by this very order already: what it bought is looked for, whatever the evidence is now
-        return await adopt_new_order(request, order, basis.authority_id, before_of(mine))
+        return await adopt_new_order(request, basis.authority_id, before_of(mine))
+    order = await catalogue.build_order(request)
     authority = await read_authority(basis, request)
     order = order.model_copy(update={"at": office().clock.now()})
     authority.assert_covers(order)
@@ -92,7 +103,9 @@ async def place_order(request: CheckedRequest, basis: Basis, attempt: int) -> Pl
     await assert_no_other_order(request, authority.authority_id)
 
     lines = tuple((line.product_id, line.seats) for line in order.lines)
-    before = (await what_is_there(order.company_id)).model_copy(update={"lines": lines})
+    commitments = tuple(line.commitment_id for line in order.lines)
+    before = await what_is_there(order.company_id)
+    before = before.model_copy(update={"lines": lines, "commitments": commitments})
     await pax8.mock_order(order)
     marker = await add_marker(
         request.ticket_id,
@@ -100,11 +113,12 @@ async def place_order(request: CheckedRequest, basis: Basis, attempt: int) -> Pl
         f"{request.reference}: {request.what}"[:120],
         before.model_dump_json(),
     )
-    first = await holder(authority.authority_id, request.reference)
+    with unclear_where_refused(request.reference):
+        first = await holder(authority.authority_id, request.reference)
     if first is None:
         raise AuthorityUsed(f"{authority.authority_id} is held by nobody right after it was marked; a person must look")
     if first.id != marker:  # another process of this procedure was faster: the order is its to send
-        return await adopt_new_order(request, order, authority.authority_id, before_of(first))
+        return await adopt_new_order(request, authority.authority_id, before_of(first))
     await assert_run_is_ours()
     order = order.model_copy(update={"at": office().clock.now()})
     try:
@@ -113,8 +127,8 @@ async def place_order(request: CheckedRequest, basis: Basis, attempt: int) -> Pl
         await free(request, authority.authority_id, f"Pax8 did not take it: {certain.message}")
         raise
     except UnclearOutcome:
-        return await adopt_new_order(request, order, authority.authority_id, before)
-    return placed_order(placed, order, authority.authority_id, before)
+        return await adopt_new_order(request, authority.authority_id, before)
+    return placed_order(placed, request, authority.authority_id, before)
 
 
 async def assert_right_customer(request: CheckedRequest, authority: OrderAuthority) -> None:
@@ -232,31 +246,60 @@ async def what_is_there(company_id: str) -> Before:
     )
 
 
-async def adopt_new_order(
-    request: CheckedRequest, order: LicenceOrder, authority_id: str, before: Before
-) -> PlacedOrder:
+@contextmanager
+def unclear_where_refused(reference: str) -> Iterator[None]:
+    """Once a marker stands, a read that is refused says nothing about the order; raises `UnreadableOrder`."""
+    try:
+        yield
+    except (VendorRefused, NotFound, Refused) as no:
+        raise UnreadableOrder(
+            f"The order {reference} may or may not have reached Pax8, and whether it did can't be read: {no}"
+        ) from None
+
+
+async def adopt_new_order(request: CheckedRequest, authority_id: str, before: Before) -> PlacedOrder:
     """The order that appeared since the marker and equals this one; raises `UnclearOrder` when there is none."""
-    found = await new_orders_like(order, before)
+    found = await new_orders_like(request, before)
     if len(found) == 1:
-        return placed_order(found[0], order, authority_id, before)
+        return placed_order(found[0], request, authority_id, before)
     count = "no" if not found else str(len(found))
     raise UnclearOrder(
         f"The order {request.reference} may or may not have reached Pax8: {count} new order of this customer equals it."
     )
 
 
-async def new_orders_like(order: LicenceOrder, before: Before) -> list[Order]:
-    """Orders of that company that weren't there before, with equal product, seats and commitment on every line."""
-    wanted = sorted((line.product_id, line.seats, line.commitment_id) for line in order.lines)
-    return [
-        one
-        async for one in office().pax8.orders(order.company_id)
-        if one.id not in before.orders
-        and sorted((line.product_id, line.quantity, line.commitment_id) for line in one.lines) == wanted
-    ]
+async def new_orders_like(request: CheckedRequest, before: Before) -> list[Order]:
+    """Orders of that company that weren't there before, with equal product, seats and commitment on every line.
+
+    Raises `UnreadableOrder` where Pax8 refuses to show them.
+    """
+    with unclear_where_refused(request.reference):
+        wanted = await marked_lines(request, before)
+        return [
+            one
+            async for one in office().pax8.orders(request.customer.pax8_id)
+            if one.id not in before.orders
+            and sorted((line.product_id, line.quantity, line.commitment_id) for line in one.lines) == wanted
+        ]
 
 
-def placed_order(placed: Order, order: LicenceOrder, authority_id: str, before: Before) -> PlacedOrder:
+async def marked_lines(request: CheckedRequest, before: Before) -> list[tuple[str, int, str]]:
+    """What was about to be sent when the authority was marked: product id, seats and commitment id of every line.
+
+    By the marker, because the catalogue and its questions may be others by now. Raises `UnreadableOrder` where the
+    request asks for something else than was marked.
+    """
+    if not before.commitments:  # a marker from before they were kept
+        order = await catalogue.build_order(request)
+        return sorted((line.product_id, line.seats, line.commitment_id) for line in order.lines)
+    asked = sorted((line.product_id, line.seats) for line in request.lines)
+    if asked != sorted(before.lines) or len(before.commitments) != len(before.lines):
+        raise UnreadableOrder(f"{request.reference} asks for other lines now than it had marked: {request.what}")
+    pairs = zip(before.lines, before.commitments, strict=True)
+    return sorted((product, seats, commitment) for (product, seats), commitment in pairs)
+
+
+def placed_order(placed: Order, request: CheckedRequest, authority_id: str, before: Before) -> PlacedOrder:
     """The order as the procedure goes on with it: seats as they were signed and sent, ids as Pax8 gave them (P4)."""
     ids = {line.product_id: line.subscription_id or "" for line in placed.lines}
     return PlacedOrder(
@@ -270,20 +313,22 @@ def placed_order(placed: Order, order: LicenceOrder, authority_id: str, before: 
                 seats=line.seats,
                 subscription_id=ids.get(line.product_id, ""),
             )
-            for line in order.lines
+            for line in request.lines
         ),
         known_subscriptions=before.subscriptions,
     )
 
 
 async def look_for_unclear_order(request: CheckedRequest, authority_id: str) -> PlacedOrder | None:
-    """Whether the order of unknown outcome has turned up meanwhile."""
-    marker = await holder(authority_id, request.reference)
+    """Whether the order of unknown outcome has turned up meanwhile. Raises `UnreadableOrder`: nobody can say."""
+    with unclear_where_refused(request.reference):
+        marker = await holder(authority_id, request.reference)
     if marker is None:
         return None
-    order = await catalogue.build_order(request)
     try:
-        return await adopt_new_order(request, order, authority_id, before_of(marker))
+        return await adopt_new_order(request, authority_id, before_of(marker))
+    except UnreadableOrder:
+        raise
     except UnclearOrder:
         return None
 
@@ -298,12 +343,16 @@ async def marked_at(request: CheckedRequest, authority_id: str) -> datetime | No
 async def release_marker(request: CheckedRequest, authority_id: str, by: str, why: str, attempt: int) -> int:
     """A person saw in the portal that no order is there: the authority is free again, for one more try.
 
-    Raises `TooEarly` while a late order may still show, whoever said what.
+    Raises `TooEarly` while a late order may still show, whoever said what, and `Unavailable` while nobody can compare.
     """
     marked = await marked_at(request, authority_id)
     if marked is not None and office().clock.now() < marked + office().settings.order_settle:
         raise TooEarly(f"{request.reference}: an order of {marked:%Y-%m-%d %H:%M} UTC may still show in Pax8")
-    if await look_for_unclear_order(request, authority_id) is None and await holder(authority_id, request.reference):
+    try:
+        found = await look_for_unclear_order(request, authority_id)
+    except UnreadableOrder as unread:
+        raise Unavailable("Pax8", f"nothing was freed: {unread}") from None
+    if found is None and await holder(authority_id, request.reference):
         await free(request, authority_id, f"{by} saw no order in the portal (attempt {attempt}): {why}")
     return attempt
 
@@ -311,18 +360,24 @@ async def release_marker(request: CheckedRequest, authority_id: str, by: str, wh
 @step(key=lambda request, authority_id, order_id: order_id)
 async def adopt_named_order(request: CheckedRequest, authority_id: str, order_id: str) -> PlacedOrder | None:
     """Go on with the order that a person found in the portal (decision 3)."""
-    return await find_named_order(request, authority_id, order_id)
+    try:
+        return await find_named_order(request, authority_id, order_id)
+    except UnreadableOrder as unread:
+        raise Unavailable("Pax8", str(unread)) from None
 
 
 async def find_named_order(request: CheckedRequest, authority_id: str, order_id: str) -> PlacedOrder | None:
-    """The order that a person found in the portal, if it is new, this customer's, and equal; else None."""
-    marker = await holder(authority_id, request.reference)
-    order = await catalogue.build_order(request)
+    """The order that a person found in the portal, if it is new, this customer's, and equal; else None.
+
+    Raises `UnreadableOrder` where it can't be compared now.
+    """
+    with unclear_where_refused(request.reference):
+        marker = await holder(authority_id, request.reference)
     if marker is None:
         return None
     before = before_of(marker)
-    found = next((one for one in await new_orders_like(order, before) if one.id == order_id), None)
-    return placed_order(found, order, authority_id, before) if found is not None else None
+    found = next((one for one in await new_orders_like(request, before) if one.id == order_id), None)
+    return placed_order(found, request, authority_id, before) if found is not None else None
 
 
 class Licence(Frozen):

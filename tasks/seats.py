@@ -1,6 +1,8 @@
 """More seats at Pax8: claimed, marked, written once, read back by the history; a dropped end booked again (S1, S4)."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -100,11 +102,13 @@ async def write_seats(request: SeatRequest, basis: SeatBasis, round_: int, attem
 
     Claim, read, mark, read once more, write, read back. Cut off anywhere, the next attempt goes by the marker and by
     Pax8's history: what was made isn't made again, what wasn't is made only while the seats are those confirmed
-    against. Raises one of `SURE`: no seat was added then, and claim and authority are free again.
+    against. Raises one of `SURE`: no seat was added then, and claim and authority are free again. `Unavailable` where
+    a read is refused that would say whether seats were added before.
     """
     now = office().clock.now()
     what = f"{basis.before} → {basis.after} seats"
-    busy = await claims.claim(request, basis.subscription_id, what)
+    with unknown_where_refused():
+        busy = await claims.claim(request, basis.subscription_id, what)
     if busy:
         return SeatsOutcome(kind="claimed", holder=busy, at=now)
     try:
@@ -115,13 +119,24 @@ async def write_seats(request: SeatRequest, basis: SeatBasis, round_: int, attem
     if seen.became is Became.CHANGED:
         await claims.close(request, basis.subscription_id, done=False, what=f"{seen.seats} seats by now")
         return SeatsOutcome(kind="changed", seats=seen.seats, at=now)
-    await claims.close(request, basis.subscription_id, done=True, what=what)
+    with unknown_where_refused():
+        await claims.close(request, basis.subscription_id, done=True, what=what)
     return SeatsOutcome(kind="written", seats=seen.seats, over=seen.over, was_booked=seen.was_booked, at=now)
+
+
+@contextmanager
+def unknown_where_refused() -> Iterator[None]:
+    """What is refused here says nothing about the seats, which may have been added: raises `Unavailable`."""
+    try:
+        yield
+    except VendorRefused as refusal:
+        raise Unavailable(refusal.vendor, f"what became of the seats isn't known: {refusal.message}") from None
 
 
 async def write_claimed(request: SeatRequest, basis: SeatBasis) -> Seen:
     """Mark and write, under a claim. Nothing is written where the marker stands and Pax8 shows the change."""
-    mine = await holder(basis.authority_id, request.reference)
+    with unknown_where_refused():
+        mine = await holder(basis.authority_id, request.reference)
     authority: SeatConfirmation | None = None
     if mine is None:
         there = await office().pax8.subscription(basis.subscription_id)
@@ -147,24 +162,31 @@ async def mark(request: SeatRequest, basis: SeatBasis) -> TicketNote:
     kept = Kept(subscription_id=basis.subscription_id, before=basis.before, after=basis.after, snapshots=len(history))
     used_for = f"{request.reference}: {basis.before} → {basis.after} seats of {basis.subscription_id}"
     await add_marker(request.ticket_id, basis.authority_id, used_for, kept.model_dump_json())
-    first = await holder(basis.authority_id, request.reference)
+    with unknown_where_refused():
+        first = await holder(basis.authority_id, request.reference)
     if first is None:
         raise AuthorityUsed(f"{basis.authority_id} is held by nobody right after it was marked; a person must look")
     return first
 
 
 async def put(request: SeatRequest, basis: SeatBasis, kept: Kept, authority: SeatConfirmation | None) -> Seen:
-    """The write itself, read back. The same total twice changes nothing: what is unclear is looked at, then resent."""
-    if authority is None:
-        try:
-            authority = await read_seat_authority(basis, request)
-        except (NotCovered, NoSuchEvidence) as no:
+    """The write itself, read back. The same total twice changes nothing: what is unclear is looked at, then resent.
+
+    An earlier write may land late: what doesn't allow another one frees nothing before its effect was looked for again.
+    """
+    try:
+        if authority is None:
+            with unknown_where_refused():
+                authority = await read_seat_authority(basis, request)
+        authority = authority.model_copy(update={"at": office().clock.now()})
+        await assert_run_is_ours()
+        await office().pax8.set_seats(basis.subscription_id, basis.before, basis.after, authority)
+    except (NotCovered, NoSuchEvidence) as no:
+        seen = await look(kept)
+        if seen.became is Became.NOT_YET:
             await free(request, basis.authority_id, f"not written: {no}"[:150])
             raise
-    authority = authority.model_copy(update={"at": office().clock.now()})
-    await assert_run_is_ours()
-    try:
-        await office().pax8.set_seats(basis.subscription_id, basis.before, basis.after, authority)
+        return seen
     except VendorRefused as refusal:  # also: somebody has made it more than ours meanwhile, and fewer is refused
         seen = await look(kept)
         if seen.became is Became.NOT_YET:
@@ -187,11 +209,9 @@ async def look(kept: Kept) -> Seen:
 
     Raises `Unavailable` also where Pax8 refuses to show them: seats may have been added, so nothing may be freed.
     """
-    try:
+    with unknown_where_refused():
         there = await office().pax8.subscription(kept.subscription_id)
         states = [*(await history_of(kept.subscription_id))[kept.snapshots :], there]
-    except VendorRefused as unread:
-        raise Unavailable("Pax8", f"what became of the seats can't be read: {unread.message}") from None
     totals = [one.quantity for one in states]
     became = what_became(kept.before, kept.after, totals)
     made = next((place for place, total in enumerate(totals) if total == kept.after), 0)
