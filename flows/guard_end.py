@@ -27,7 +27,7 @@ from tasks.office import office
 from tasks.people import colleague
 from tasks.procedure import conduct, sleep_until
 from tasks.tickets import open_ticket
-from tasks.wishes import book_wished_end, kept_wish, who_wished
+from tasks.wishes import book_wished_end, dropped_by_our_seats, kept_wish, who_wished
 
 WISHED = "wished"
 MORNING = timedelta(hours=9)
@@ -51,6 +51,7 @@ async def guard_end(
 ) -> State[Any] | None:
     """Watch one booked end: a change of seats drops it (S4), so it is booked again; the day after, it must be gone.
 
+    An end that the customer wished, and that somebody took away, is a person's: the customer may want to stay (P18).
     Booked by bridge, signature-deadline and end-on-request; don't start it by hand.
 
     Args:
@@ -89,6 +90,8 @@ async def guard_end(
         if case.now() >= day_after:
             return await look_behind(case, ids, term, end)
         if not is_booked(term):
+            if why == WISHED and not await dropped_by_our_seats(term.subscription_id):
+                return await hand_to_person(case, ids, taken_back(term), end)
             try:
                 await book_again(case, ids, term, why, successor)
             except NOT_BOOKED as no:
@@ -121,6 +124,14 @@ async def identify_wished(case: Case, ids: BridgeIds) -> TermReading:
     )
     await case.adopt_reference(ids.reference)
     return term
+
+
+def taken_back(term: TermReading) -> str:
+    """What a person is told of a wished end that is gone without our own change of seats."""
+    return (
+        f"The end of {term.product_name} ({term.subscription_id}) that the customer wished is not booked any more, and "
+        "no change of seats of ours dropped it. Ask whether the customer stays; if not, book it again"
+    )
 
 
 def is_over(term: TermReading) -> bool:
