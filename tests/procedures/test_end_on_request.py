@@ -145,6 +145,27 @@ async def test_a_second_wish_for_the_same_subscription_is_watched_again(bench: B
     assert len(await bench.runs("guard-end")) == 2
 
 
+async def test_a_guard_that_loses_its_evidence_tells_a_person(bench: Bench) -> None:
+    """Somebody edits the marker on the ticket: nobody watches the end any more, and a person gets it with its day."""
+    assert_done(await read(bench, await wished(bench, days=5)))
+    end = held(bench, CONTOSO)["endDate"]
+    bench.sandbox.advance(days=2)
+    await bench.reconcile()
+    [marker] = [
+        one
+        for one in bench.sandbox.records("autotask.ticketnotes")
+        if "end of" in one["title"] and " used for " in one["title"]
+    ]
+    bench.sandbox.change("autotask.ticketnotes", marker["id"], description="tidied up")
+    bench.sandbox.advance(days=2)
+    await bench.reconcile()
+    [guard] = await bench.runs("guard-end")
+    assert_ended_as(guard.state, "Handed to a person")
+    [mail] = mails(bench, TOM, "a person must act")
+    assert "can't watch it any more" in mail.text and "knows no wish" in mail.text
+    assert held(bench, CONTOSO)["endDate"] == end
+
+
 async def test_one_word_ends_one_subscription(bench: Bench) -> None:
     """The watch of an end can't be turned on another subscription; a word that was used isn't offered again."""
     run = await wished(bench, days=5)
