@@ -85,6 +85,45 @@ async def test_terms_away_it_is_waited_for_and_booked_in_the_term_that_reaches_i
     assert held(bench, CONTOSO)["endDate"] == held(bench, CONTOSO)["commitment"]["endDate"]
 
 
+async def ended_in_the_portal(bench: Bench) -> UUID:
+    """A wish that is terms away; meanwhile somebody ends the subscription in the portal, at once."""
+    run = await wished(bench, days=70)
+    await read(bench, run)
+    assert await bench.waits_for(run) == "term-1"
+    bench.sandbox.post(f"pax8/subscriptions/{held(bench, CONTOSO)['id']}/end", {"end": "now"})
+    return run
+
+
+async def next_term(bench: Bench) -> None:
+    bench.sandbox.advance(days=33)
+    await bench.reconcile()
+
+
+async def test_ended_otherwise_meanwhile_all_are_told_and_it_is_documented(bench: Bench) -> None:
+    """Nothing is booked; billing, contracts and the customer hear that it is over, asset and ticket say so."""
+    run = await ended_in_the_portal(bench)
+    await next_term(bench)
+    assert_done(await bench.state(run))
+    assert not booked(bench)
+    assert "End the line" in mails(bench, ROBERTA, "ended on")[0].text
+    assert "no access any more" in mails(bench, ADA, "as you wished")[0].text
+    [asset] = [one for one in bench.sandbox.records("itglue.flexible_assets") if one["traits"].get("subscription-id")]
+    assert "Ends on" in asset["traits"]["notes"]
+    assert "ticket completed" in writes(bench)
+
+
+async def test_ended_otherwise_with_a_successor_is_a_persons(bench: Bench) -> None:
+    """Another subscription of the product that nobody ordered stands where it ended: nobody is told that it is over."""
+    subscription = held(bench, CONTOSO)["id"]
+    run = await ended_in_the_portal(bench)
+    bench.sandbox.post(f"pax8/subscriptions/{subscription}/successor", {})
+    await next_term(bench)
+    assert_ended_as(await bench.state(run), "Handed to a person")
+    [mail] = mails(bench, TOM, "a person must act")
+    assert "a successor that nobody ordered is there" in mail.text
+    assert "ticket completed" not in writes(bench)
+
+
 async def test_withdrawn_before_it_is_booked_it_goes_on(bench: Bench) -> None:
     """Nothing is booked, and the customer's word is free again."""
     run = await wished(bench, days=70)
@@ -128,6 +167,7 @@ async def test_a_wished_end_that_somebody_took_away_is_a_persons(bench: Bench, h
     await bench.reconcile()
     assert held(bench, CONTOSO)["endDate"] is None and len(booked(bench)) == 1
     [guard] = await bench.runs("guard-end")
+    assert guard.state is not None
     assert_ended_as(guard.state, "Handed to a person")
     [mail] = mails(bench, TOM, "a person must act")
     assert "Ask whether the customer stays" in mail.text
@@ -160,6 +200,7 @@ async def test_a_guard_that_loses_its_evidence_tells_a_person(bench: Bench) -> N
     bench.sandbox.advance(days=2)
     await bench.reconcile()
     [guard] = await bench.runs("guard-end")
+    assert guard.state is not None
     assert_ended_as(guard.state, "Handed to a person")
     [mail] = mails(bench, TOM, "a person must act")
     assert "can't watch it any more" in mail.text and "knows no wish" in mail.text
