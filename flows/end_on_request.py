@@ -1,6 +1,6 @@
 """The end of a subscription that the customer wishes: booked for the end of the term that reaches the day (P18)."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from prefect import flow
@@ -9,9 +9,10 @@ from prefect.states import Cancelled, Completed
 
 from flows.agreement import end, end_without_order
 from flows.end_subscription import day_after
+from flows.guard_end import successors
 from flows.inbox import named_in
 from flows.new_subscription import Day
-from flows.signature_deadline import NOT_BOOKED
+from flows.signature_deadline import NOT_BOOKED, SEVEN_DAYS
 from flows.word import Question, the_word
 from rules.events import Confirmed, DayReached, Event, ReplyRead
 from rules.people import AuthorisedContact, Person
@@ -81,7 +82,7 @@ async def end_on_request(
             await end(case, None, "Not booked", str(used), "the evidence")
         term = await the_term_that_reaches_it(case, wish, authority_id)
         if term.status == "Cancelled":
-            return Completed(message="The subscription is cancelled already.")
+            return await gone_already(case, wish, term)
         try:
             booked = await book_wished_end(ids_of(case, wish), term.subscription_id, end_of(term))
         except NOT_BOOKED as why:
@@ -242,28 +243,59 @@ async def finish(case: Case, wish: EndWish, booked: TermReading) -> State[Any]:
     """Booked and read back: watched until it is gone; customer, contracts, billing and requester are told."""
     await case.record("end booked", f"{wish.what} ends on {booked.term_end}, read back.", by="Pax8", public=True)
     await book_guard(ids_of(case, wish), booked.subscription_id, "wished", case.now() + DAY, booked.term_end)
-    asset = await document_end(wish, str(booked.term_end))
-    await case.record("documented", f"IT Glue: {asset.name} ends on {booked.term_end}.", link=asset.link)
-    await tell(case, wish, booked)
-    if not await something_else_open(case, wish.ticket_number):
-        await complete_ticket(wish.ticket_id, f"{wish.what} ends on {booked.term_end} ({case.reference})")
-    await case.show("Done")
+    await document(case, wish, "ends", str(booked.term_end))
+    later = "; its users lose access then."
+    await tell(case, wish, f"ends on {booked.term_end}", later, (("Until then", wish.costs()),))
+    await close_ticket(case, wish, f"{wish.what} ends on {booked.term_end}")
     return Completed(message=f"{wish.customer.name}: {wish.what} ends on {booked.term_end}, read back from Pax8.")
 
 
-async def tell(case: Case, wish: EndWish, booked: TermReading) -> None:
-    """P15, P18: which line ends and when; what the customer loses; what it costs until then."""
+async def gone_already(case: Case, wish: EndWish, term: TermReading) -> State[Any]:
+    """It ended otherwise while its term was waited for: looked behind like an end of ours, and all are told (P15)."""
+    calendar = office().settings.calendar
+    today = calendar.day_of(case.now())
+    seen = min(calendar.term_end(term.booked), today) if term.booked is not None else today
+    ended = date.fromisoformat(await case.journal.put("ended-otherwise", seen.isoformat()))
+    wrong = await successors(term, ended)
+    if wrong:
+        there = f"{wish.what} ({term.subscription_id}) is cancelled since {ended}, but {'; '.join(wrong)}"
+        return await give_to_person(
+            case, wish, f"{there}. Set it right in the Pax8 portal.", f"by {ended + SEVEN_DAYS}"
+        )
+    said = f"{wish.what} is cancelled since {ended}, not by us; no successor is there."
+    await case.record("ended otherwise", said, by="Pax8", public=True)
+    await document(case, wish, "ended", str(ended))
+    await tell(case, wish, f"ended on {ended}", "; its users have no access any more.", ())
+    await close_ticket(case, wish, f"{wish.what} ended on {ended}")
+    return Completed(message=f"{wish.customer.name}: {said}")
+
+
+async def document(case: Case, wish: EndWish, verb: str, day: str) -> None:
+    """P11: the asset of IT Glue is marked with the end."""
+    asset = await document_end(wish, day)
+    await case.record("documented", f"IT Glue: {asset.name} {verb} on {day}.", link=asset.link)
+
+
+async def close_ticket(case: Case, wish: EndWish, what: str) -> None:
+    """The request's ticket is completed, unless another procedure is about something on it; then the case ends."""
+    if not await something_else_open(case, wish.ticket_number):
+        await complete_ticket(wish.ticket_id, f"{what} ({case.reference})")
+    await case.show("Done")
+
+
+async def tell(case: Case, wish: EndWish, ends: str, access: str, costs: tuple[tuple[str, str], ...]) -> None:
+    """P15, P18: which line ends and when (`ends`: "ends on …"); what the customer loses; what it costs until then."""
     settings = office().settings
-    facts = (*facts_of(wish)[:2], ("Ends", str(booked.term_end)), ("Until then", wish.costs()))
+    facts = (*facts_of(wish)[:2], (ends.split()[0].capitalize(), ends.split()[-1]), *costs)
     link, text = case.links[f"Ticket {wish.ticket_number}"], "Open the ticket"
     await case.send(
         Letter(
             kind="billing-end",
             to=(settings.billing,),
             cc=(case.requester,),
-            subject=f"{wish.customer.name}: {wish.what} ends on {booked.term_end}",
+            subject=f"{wish.customer.name}: {wish.what} {ends}",
             todo="End the line in the customer's Autotask contract on that day.",
-            facts=(*facts, ("Subscription", booked.subscription_id)),
+            facts=(*facts, ("Subscription", wish.held.subscription_id)),
             link=link,
             link_text=text,
         )
@@ -273,8 +305,8 @@ async def tell(case: Case, wish: EndWish, booked: TermReading) -> None:
             kind="contracts-end",
             to=(settings.contracts,),
             cc=(case.requester, wish.senior),
-            subject=f"{wish.customer.name}: {wish.what} ends on {booked.term_end}, at the customer's wish",
-            todo=f"Its agreement is over on {booked.term_end}; there is nothing else to do.",
+            subject=f"{wish.customer.name}: {wish.what} {ends}, at the customer's wish",
+            todo=f"Its agreement is over on {ends.split()[-1]}; there is nothing else to do.",
             facts=facts,
             link=link,
             link_text=text,
@@ -286,10 +318,10 @@ async def tell(case: Case, wish: EndWish, booked: TermReading) -> None:
             answers_here=True,
             to=(Person(name=wish.contact.name, email=wish.contact.email),),
             cc=(case.requester,),
-            subject=f"{wish.what} ends on {booked.term_end}, as you wished",
-            todo=f"As you wished, {wish.what} ends on {booked.term_end}; its users lose access then.",
-            facts=(("Until then", wish.costs()),),
-            otherwise="If you want to keep it, tell us well before that day.",
+            subject=f"{wish.what} {ends}, as you wished",
+            todo=f"As you wished, {wish.what} {ends}{access}",
+            facts=costs,
+            otherwise="If you want to keep it, tell us well before that day." if costs else "",
             from_person=case.requester,
         )
     )
@@ -299,6 +331,11 @@ async def hand_to_person(case: Case, wish: EndWish, term: TermReading, why: str)
     """What can't be booked or confirmed becomes a top-priority ticket and a mail, with the last safe moment (I5)."""
     by_when = f"before {term.term_end}, better a day earlier"
     what = f"Book the end of {wish.what} ({term.subscription_id}) in the Pax8 portal {by_when}. {why}"
+    return await give_to_person(case, wish, what, by_when)
+
+
+async def give_to_person(case: Case, wish: EndWish, what: str, by_when: str) -> State[Any]:
+    """A top-priority ticket, and a mail to requester and senior colleague, with the last safe moment."""
     key = f"{case.reference}:end"
     await open_ticket(key, wish.customer.autotask_id, case.title, what, case.requester, 1, True)
     otherwise = "Otherwise the subscription renews for a whole term that the customer doesn't want."

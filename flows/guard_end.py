@@ -9,7 +9,7 @@ from prefect.states import Cancelled, Completed
 
 from flows.signature_deadline import NOT_BOOKED, SEVEN_DAYS, identify
 from rules.order import Term
-from rules.refusal import refuse
+from rules.refusal import Refused, refuse
 from tasks import bridge_letters
 from tasks.bridges import request_of
 from tasks.case import Case, Subject
@@ -27,9 +27,9 @@ from tasks.office import office
 from tasks.people import colleague
 from tasks.procedure import conduct, sleep_until
 from tasks.tickets import open_ticket
-from tasks.wishes import book_wished_end, kept_wish, who_wished
+from tasks.wishes import book_wished_end, dropped_by_our_seats, kept_wish, who_wished
 
-WISHED = "wished"
+WISHED, GUARDED = "wished", "guarded-end"
 MORNING = timedelta(hours=9)
 DAY = timedelta(days=1)
 
@@ -51,6 +51,7 @@ async def guard_end(
 ) -> State[Any] | None:
     """Watch one booked end: a change of seats drops it (S4), so it is booked again; the day after, it must be gone.
 
+    An end that the customer wished, and that somebody took away, is a person's: the customer may want to stay (P18).
     Booked by bridge, signature-deadline and end-on-request; don't start it by hand.
 
     Args:
@@ -80,15 +81,22 @@ async def guard_end(
     )
 
     async def procedure(case: Case) -> State[Any]:
-        term = await identify_wished(case, ids) if why == WISHED else (await identify(case, ids))[0]
+        try:
+            term = await identify_wished(case, ids) if why == WISHED else (await identify(case, ids))[0]
+        except Refused as no:
+            if case.journal.get(GUARDED) is None:
+                raise
+            return await cannot_watch(case, ids, no)
         case.leg = f"guard-{term.subscription_id[:8]}"
         calendar = office().settings.calendar
         seen = ends or (term.term_end or calendar.day_of(case.now())).isoformat()
-        end = date.fromisoformat(await case.journal.put("guarded-end", seen))
+        end = date.fromisoformat(await case.journal.put(GUARDED, seen))
         day_after = calendar.start_of(end + DAY) + MORNING
         if case.now() >= day_after:
             return await look_behind(case, ids, term, end)
         if not is_booked(term):
+            if why == WISHED and not await dropped_by_our_seats(term.subscription_id):
+                return await hand_to_person(case, ids, taken_back(term), end)
             try:
                 await book_again(case, ids, term, why, successor)
             except NOT_BOOKED as no:
@@ -121,6 +129,34 @@ async def identify_wished(case: Case, ids: BridgeIds) -> TermReading:
     )
     await case.adopt_reference(ids.reference)
     return term
+
+
+async def cannot_watch(case: Case, ids: BridgeIds, no: Refused) -> State[Any]:
+    """An end watched before, whose evidence can't be told any more: nobody else watches it, so a person must (I5)."""
+    ticket = await office().autotask.ticket(ids.ticket_id)
+    case.about(
+        Subject(
+            title=f"Booked end of {ids.subscriptions[0]}",
+            ticket_id=ticket.id,
+            ticket_number=ticket.number,
+            requester=await colleague(ids.requester),
+            facts=(("Booked end", f"{ids.reference}: {ids.subscriptions[0]}"),),
+        )
+    )
+    await case.adopt_reference(ids.reference)
+    case.leg = f"guard-{ids.subscriptions[0][:8]}"
+    ends = date.fromisoformat(str(case.journal.get(GUARDED)))
+    why = " ".join(problem.message for problem in no.problems)
+    what = f"{ids.subscriptions[0]} is to end on {ends}, and we can't watch it any more: {why} See that it ends then"
+    return await hand_to_person(case, ids, what, ends)
+
+
+def taken_back(term: TermReading) -> str:
+    """What a person is told of a wished end that is gone without our own change of seats."""
+    return (
+        f"The end of {term.product_name} ({term.subscription_id}) that the customer wished is not booked any more, and "
+        "no change of seats of ours dropped it. Ask whether the customer stays; if not, book it again"
+    )
 
 
 def is_over(term: TermReading) -> bool:

@@ -67,6 +67,9 @@ class RecordSeen(Frozen):
     related_passwords: tuple[int, ...] = ()
 
 
+ACCOUNT, KEY = "The admin account's record", "The secret key's record"
+
+
 class Wanted(Frozen):
     """How the two records must stand: whose they are, of which category, for whose eyes."""
 
@@ -79,7 +82,10 @@ class Wanted(Frozen):
 
 
 def flaws_of(wanted: Wanted, account: RecordSeen | None, key: RecordSeen | None) -> tuple[Finding, ...]:
-    """Everything that is wrong with the two records, all at once; empty: they stand as P9, P11 and P12 want them."""
+    """Everything that is wrong with the two records, all at once; empty: they stand as P9, P11 and P12 want them.
+
+    The records are named by what they are for, never by the name read: the secret may stand in it (P12).
+    """
     return (*_account_flaws(wanted, account), *_key_flaws(wanted, account, key))
 
 
@@ -93,7 +99,7 @@ def _account_flaws(wanted: Wanted, account: RecordSeen | None) -> tuple[Finding,
                 "Bring it back in IT Glue.",
             ),
         )
-    name, found = f"'{account.name}'", []
+    name, found = ACCOUNT, []
     if account.organisation_id != wanted.organisation_id:
         found.append(
             _found(
@@ -146,7 +152,7 @@ def _key_flaws(wanted: Wanted, account: RecordSeen | None, key: RecordSeen | Non
                 "Bring it back in IT Glue.",
             ),
         )
-    name, found = f"'{key.name}'", []
+    name, found = KEY, []
     if key.organisation_id != wanted.organisation_id:
         found.append(
             _found(
@@ -191,16 +197,18 @@ def _key_flaws(wanted: Wanted, account: RecordSeen | None, key: RecordSeen | Non
 
 def _access_flaws(wanted: Wanted, key: RecordSeen) -> list[Finding]:
     """Who may see the secret key: the one group, and nobody else. What can't be read counts as wrong."""
-    name, way_out = f"'{key.name}'", f"Restrict it to the group '{wanted.group}', and to nobody else."
+    name, way_out = KEY, f"Restrict it to the group '{wanted.group}', and to nobody else."
     if not key.restricted:
-        return [_found(Flaw.NOT_RESTRICTED, "P12", f"Everybody may see {name}.", way_out)]
+        return [_found(Flaw.NOT_RESTRICTED, "P12", f"{name} may be seen by everybody.", way_out)]
     if key.groups is None or key.users is None:
-        return [_found(Flaw.OTHERS_MAY_SEE, "P12", f"It can't be read who may see {name}.", way_out)]
+        return [_found(Flaw.OTHERS_MAY_SEE, "P12", f"{name} doesn't show who may see it.", way_out)]
     found = []
     if key.users or set(key.groups) - {wanted.group_id}:
-        found.append(_found(Flaw.OTHERS_MAY_SEE, "P12", f"Others than '{wanted.group}' may see {name}.", way_out))
+        found.append(
+            _found(Flaw.OTHERS_MAY_SEE, "P12", f"{name} may be seen by others than '{wanted.group}'.", way_out)
+        )
     if wanted.group_id not in key.groups:
-        found.append(_found(Flaw.GROUP_MAY_NOT_SEE, "P12", f"'{wanted.group}' may not see {name}.", way_out))
+        found.append(_found(Flaw.GROUP_MAY_NOT_SEE, "P12", f"{name} may not be seen by '{wanted.group}'.", way_out))
     return found
 
 
@@ -208,7 +216,7 @@ def _in_words(name: str) -> Finding:
     return _found(
         Flaw.SECRET_IN_WORDS,
         "P12",
-        f"Name or notes of {name} hold what looks like a secret key, and everybody reads them.",
+        f"{name} holds what looks like a secret key in its name or notes, and everybody reads them.",
         "Take it out, enrol the second factor anew, and store the new key in the two records only.",
     )
 

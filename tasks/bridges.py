@@ -78,19 +78,21 @@ async def book_deadline(ids: BridgeIds, cut_off: datetime, generation: int = 1) 
 async def book_guard(
     ids: BridgeIds, subscription_id: str, why: str, look_at: datetime, ends: date | None, successor_id: str = ""
 ) -> None:
-    """Schedule what guards a booked end until the day after it, once for a subscription and its end's reason.
+    """Schedule what guards a booked end until the day after it: once for a reference, subscription, reason and day.
 
     `ends`: the day of that end; None where Pax8 shows none, then the guard's first look takes the running term's.
     """
+    day = ends.isoformat() if ends is not None else ""
     parameters = {
         **parameters_of(ids),
         "subscriptions": subscription_id,
         "why": why,
         "successor": successor_id,
-        "ends": ends.isoformat() if ends is not None else "",
+        "ends": day,
     }
     tags = (GUARD, f"guard-of:{subscription_id}")
-    await book_timed(GUARD_END, look_at, f"guard-{subscription_id}-{why}", parameters, tags)
+    key = f"guard-{ids.reference}-{subscription_id}-{why}-{day}"
+    await book_timed(GUARD_END, look_at, key, parameters, tags)
 
 
 def parameters_of(ids: BridgeIds) -> dict[str, object]:

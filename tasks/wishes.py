@@ -2,6 +2,7 @@
 
 import json
 from datetime import date
+from itertools import pairwise
 
 from rules.authority import EndAuthority
 from rules.endings import EndRequest
@@ -13,6 +14,7 @@ from rules.wishes import EndWish, KeptWish
 from tasks import catalogue
 from tasks.bridges import OPEN
 from tasks.case import Case
+from tasks.claims import said_of
 from tasks.contacts import authorised_contacts
 from tasks.ending import BridgeIds, EndNotAgreed, TermReading, book_end
 from tasks.licences import AuthorityUsed, first_holder, holder
@@ -20,6 +22,7 @@ from tasks.office import office
 from tasks.requests import one_start_each, recalled
 from tasks.runs import runs_tagged
 from tasks.seat_requests import held_seats, look_up, refuse_new
+from tasks.seats import history_of
 from tasks.step import step
 from tasks.tickets import add_marker, markers_for
 from tasks.written import NoSuchEvidence, read_written
@@ -156,6 +159,22 @@ async def book_wished_end(ids: BridgeIds, subscription_id: str, term_end: date, 
         )
 
     return await book_end(subscription_id, term_end, wished)
+
+
+async def dropped_by_our_seats(subscription_id: str) -> bool:
+    """Whether its booked end went with a change of seats of ours, which doesn't mean that the customer stays (S4).
+
+    Pax8's history must show that end and seats changed at once, and a claim of ours those very totals.
+    """
+    states = [*await history_of(subscription_id), await office().pax8.subscription(subscription_id)]
+    dropped = [(a, b) for a, b in pairwise(states) if a.end is not None and b.end is None]
+    if not dropped:
+        return False
+    before, after = dropped[-1]
+    change = f"{before.quantity} → {after.quantity} seats"
+    return before.quantity != after.quantity and any(
+        what.startswith(change) for verb, _, what in await said_of(subscription_id) if verb in ("claimed", "done")
+    )
 
 
 async def kept_wish(ids: BridgeIds, subscription_id: str) -> KeptWish:

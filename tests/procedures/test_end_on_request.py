@@ -4,13 +4,14 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import pytest
 from prefect.client.schemas.objects import State
 
 from tests.procedures.bridges import booked, bought, reference
 from tests.procedures.harness import Bench, plain
 from tests.procedures.people import assert_done, assert_ended_as, launch, mails, notes, writes
 from tests.procedures.requests import ADA, ROBERTA, TOM
-from tests.procedures.seats import CONTOSO, LITWARE, held, more, portal_adds
+from tests.procedures.seats import CONTOSO, LITWARE, asked, confirm, held, more, portal_adds
 from tests.procedures.test_add_seats import offered
 
 CONTOSO_TICKET = 700175
@@ -84,6 +85,45 @@ async def test_terms_away_it_is_waited_for_and_booked_in_the_term_that_reaches_i
     assert held(bench, CONTOSO)["endDate"] == held(bench, CONTOSO)["commitment"]["endDate"]
 
 
+async def ended_in_the_portal(bench: Bench) -> UUID:
+    """A wish that is terms away; meanwhile somebody ends the subscription in the portal, at once."""
+    run = await wished(bench, days=70)
+    await read(bench, run)
+    assert await bench.waits_for(run) == "term-1"
+    bench.sandbox.post(f"pax8/subscriptions/{held(bench, CONTOSO)['id']}/end", {"end": "now"})
+    return run
+
+
+async def next_term(bench: Bench) -> None:
+    bench.sandbox.advance(days=33)
+    await bench.reconcile()
+
+
+async def test_ended_otherwise_meanwhile_all_are_told_and_it_is_documented(bench: Bench) -> None:
+    """Nothing is booked; billing, contracts and the customer hear that it is over, asset and ticket say so."""
+    run = await ended_in_the_portal(bench)
+    await next_term(bench)
+    assert_done(await bench.state(run))
+    assert not booked(bench)
+    assert "End the line" in mails(bench, ROBERTA, "ended on")[0].text
+    assert "no access any more" in mails(bench, ADA, "as you wished")[0].text
+    [asset] = [one for one in bench.sandbox.records("itglue.flexible_assets") if one["traits"].get("subscription-id")]
+    assert "Ends on" in asset["traits"]["notes"]
+    assert "ticket completed" in writes(bench)
+
+
+async def test_ended_otherwise_with_a_successor_is_a_persons(bench: Bench) -> None:
+    """Another subscription of the product that nobody ordered stands where it ended: nobody is told that it is over."""
+    subscription = held(bench, CONTOSO)["id"]
+    run = await ended_in_the_portal(bench)
+    bench.sandbox.post(f"pax8/subscriptions/{subscription}/successor", {})
+    await next_term(bench)
+    assert_ended_as(await bench.state(run), "Handed to a person")
+    [mail] = mails(bench, TOM, "a person must act")
+    assert "a successor that nobody ordered is there" in mail.text
+    assert "ticket completed" not in writes(bench)
+
+
 async def test_withdrawn_before_it_is_booked_it_goes_on(bench: Bench) -> None:
     """Nothing is booked, and the customer's word is free again."""
     run = await wished(bench, days=70)
@@ -96,18 +136,75 @@ async def test_withdrawn_before_it_is_booked_it_goes_on(bench: Bench) -> None:
 
 
 async def test_a_booked_end_that_seats_dropped_is_booked_again_on_the_customers_word(bench: Bench) -> None:
-    """Somebody adds seats in the portal: the watch books it again, from the ticket's marker alone."""
+    """Our own change of seats drops it, and Pax8 won't book it then: the watch does, from the ticket's marker alone."""
     run = await wished(bench, days=5)
     assert_done(await read(bench, run))
-    subscription = held(bench, CONTOSO)["id"]
-    portal_adds(bench, subscription, 13)
-    assert held(bench, CONTOSO)["endDate"] is None
+    bench.sandbox.change("autotask.tickets", CONTOSO_TICKET, status=1)
+    seats = await asked(bench)
+    bench.sandbox.post("pax8/booked-end", {"mode": "refused"})
+    assert_done(await confirm(bench, seats))
+    bench.sandbox.post("pax8/booked-end", {"mode": "shown"})
+    assert held(bench, CONTOSO)["endDate"] is None and held(bench, CONTOSO)["quantity"] == 15
     async with bench.prefect() as client:
         await client.delete_flow_run(run)
     bench.sandbox.advance(days=2)
     await bench.reconcile()
     assert held(bench, CONTOSO)["endDate"] == held(bench, CONTOSO)["commitment"]["endDate"]
     assert len(booked(bench)) == 2
+
+
+@pytest.mark.parametrize("how", ["the booking", "with seats"])
+async def test_a_wished_end_that_somebody_took_away_is_a_persons(bench: Bench, how: str) -> None:
+    """A colleague does it in the portal because the customer stays: it is asked, never booked again behind them."""
+    run = await wished(bench, days=5)
+    assert_done(await read(bench, run))
+    subscription = held(bench, CONTOSO)["id"]
+    if how == "the booking":
+        bench.sandbox.post(f"pax8/subscriptions/{subscription}/end", {"end": None})
+    else:
+        portal_adds(bench, subscription, 13)
+    bench.sandbox.advance(days=2)
+    await bench.reconcile()
+    assert held(bench, CONTOSO)["endDate"] is None and len(booked(bench)) == 1
+    [guard] = await bench.runs("guard-end")
+    assert guard.state is not None
+    assert_ended_as(guard.state, "Handed to a person")
+    [mail] = mails(bench, TOM, "a person must act")
+    assert "Ask whether the customer stays" in mail.text
+
+
+async def test_a_second_wish_for_the_same_subscription_is_watched_again(bench: Bench) -> None:
+    """They stayed after all, and months later wish the end again: somebody watches that end, too."""
+    assert_done(await read(bench, await wished(bench, days=5)))
+    bench.sandbox.post(f"pax8/subscriptions/{held(bench, CONTOSO)['id']}/end", {"end": None})
+    bench.sandbox.advance(days=2)
+    await bench.reconcile()
+    bench.sandbox.advance(days=60)
+    bench.sandbox.change("autotask.tickets", CONTOSO_TICKET, status=1)
+    assert_done(await read(bench, await wished(bench, days=5, text="Now do end Premium. Ada")))
+    assert len(await bench.runs("guard-end")) == 2
+
+
+async def test_a_guard_that_loses_its_evidence_tells_a_person(bench: Bench) -> None:
+    """Somebody edits the marker on the ticket: nobody watches the end any more, and a person gets it with its day."""
+    assert_done(await read(bench, await wished(bench, days=5)))
+    end = held(bench, CONTOSO)["endDate"]
+    bench.sandbox.advance(days=2)
+    await bench.reconcile()
+    [marker] = [
+        one
+        for one in bench.sandbox.records("autotask.ticketnotes")
+        if "end of" in one["title"] and " used for " in one["title"]
+    ]
+    bench.sandbox.change("autotask.ticketnotes", marker["id"], description="tidied up")
+    bench.sandbox.advance(days=2)
+    await bench.reconcile()
+    [guard] = await bench.runs("guard-end")
+    assert guard.state is not None
+    assert_ended_as(guard.state, "Handed to a person")
+    [mail] = mails(bench, TOM, "a person must act")
+    assert "can't watch it any more" in mail.text and "knows no wish" in mail.text
+    assert held(bench, CONTOSO)["endDate"] == end
 
 
 async def test_one_word_ends_one_subscription(bench: Bench) -> None:

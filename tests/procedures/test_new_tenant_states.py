@@ -82,8 +82,8 @@ async def test_each_wrong_state_of_the_admin_account_is_found_and_named(bench: B
         Flaw.ACCOUNT_MISSING: (leave(ACCOUNT, archived=True), "is gone or archived"),
         Flaw.CATEGORY: (leave(KEY, password_category_id=15), "is not of the type"),
         Flaw.KEY_ELSEWHERE: (leave(KEY, organization_id=2175), "lies in another organisation"),
-        Flaw.NOT_RESTRICTED: (leave(KEY, restricted=False), "Everybody may see"),
-        Flaw.OTHERS_MAY_SEE: (lambda: shown_to(bench, SERVICE_DESK), "Others than 'senior staff' may see"),
+        Flaw.NOT_RESTRICTED: (leave(KEY, restricted=False), "may be seen by everybody"),
+        Flaw.OTHERS_MAY_SEE: (lambda: shown_to(bench, SERVICE_DESK), "may be seen by others than 'senior staff'"),
         Flaw.NOT_RELATED: (unrelate, "is not a related item"),
     }
     for flaw, (leave_it, words) in states.items():

@@ -85,6 +85,17 @@ def test_a_flaw_of_the_key_is_found_alone(flaw: Flaw) -> None:
     assert found.flaw is flaw and found.clause.startswith("P") and found.way_out
 
 
+@pytest.mark.parametrize("flaw", [*OF_ACCOUNT, *OF_KEY, Flaw.SECRET_IN_WORDS])
+def test_no_finding_quotes_a_records_name(flaw: Flaw) -> None:
+    """Findings go into forms, mails and notes; somebody may have pasted the secret into the name."""
+    seed, both = "JBSWY3DPEHPK3PXP", {"seed_in_words": True}
+    changed_account, changed_key = {**OF_ACCOUNT.get(flaw, both)}, {**OF_KEY.get(flaw, both)}
+    account = ACCOUNT.model_copy(update={**changed_account, "name": f"admin {seed}"})
+    key = KEY.model_copy(update={**changed_key, "name": f"key {seed}"})
+    found = flaws_of(WANTED, account, key)
+    assert found and all(seed not in str(one) for one in found)
+
+
 def test_restricted_to_another_group_is_two_flaws() -> None:
     """The others see it, and seniors don't."""
     found = flaws_of(WANTED, ACCOUNT, KEY.model_copy(update={"groups": (44,)}))
