@@ -70,7 +70,7 @@ def recalled(case: Case, key: str, kind: type[R]) -> R | None:
         return None
     whose = Remembered.model_validate(kept)
     if (whose.run_id, whose.reference) != (str(case.run_id), case.reference):
-        raise ForeignMemory(f"this run's memory holds what another run was asked: {whose.reference}, {whose.run_id}")
+        raise ForeignMemory(f"this run's memory holds another run's request: {whose.reference}, {whose.run_id}")
     return kind.model_validate(kept)
 
 
