@@ -95,14 +95,19 @@ async def secure(case: Case, records: AdminRecords) -> Person:
     """
     senior, customer = case.request.senior, case.request.customer
     event = await wait_until_secured(case, records, "admin-account", senior, instructions(case))
-    holder = next((one for one in office().settings.senior_staff if same_address(one.email, event.by)), senior)
+    said = next((one for one in office().settings.senior_staff if same_address(one.email, event.by)), None)
+    whose = f"the admin of {initial_domain(customer.prefix)}"
+    done = (
+        f"{said.name} changed the password of {whose} and enrolled the second factor"
+        if said is not None
+        else f"The password of {whose} was changed and the second factor enrolled, by whom nobody has said"
+    )
     await case.record(
         "admin account",
-        f"{holder.name} changed the password of the admin of {initial_domain(customer.prefix)} and enrolled the second "
-        "factor; IT Glue shows both as stored, and the key for senior staff only.",
+        f"{done}; IT Glue shows both as stored, and the key for senior staff only.",
         by=event.by,
     )
-    return holder
+    return said or senior
 
 
 async def wait_until_secured(
@@ -211,6 +216,8 @@ async def check_at_microsoft(case: Case, records: AdminRecords, holder: Person) 
             break
         again = ("A colleague could not confirm that the admin account is secured.", *instructions(case)[1:])
         await ask_holder_again(case, holder, again, attempt)
+    else:
+        raise RuntimeError(f"nobody could confirm {MOST_TRIES} times that the admin account is secured (P9)")
     await case.record("admin account checked", "IT Glue and Microsoft show it secured.", by="Microsoft")
 
 

@@ -52,9 +52,9 @@ async def reconcile() -> State[Any]:
             "lost runs": lost_runs,
         }
         found, torn = await mend_all(mends)
+        torn |= (await mend_all({"telling of what lasts": lambda: tell(torn)}))[1]
         still_open = await write_overview(await net.as_they_are_now(open_now, found))
         await report(found)
-        await net_torn.tell_if_it_lasts(torn)
     if torn:
         return Failed(message=f"{len(found)} things set right; not looked at: {net_torn.in_words(torn)}")
     return Completed(message=f"{len(found)} things set right, {still_open} procedures open.")
@@ -71,6 +71,12 @@ async def mend_all(mends: dict[str, Mend]) -> tuple[list[Found], dict[str, str]]
             get_run_logger().exception("%s could not be looked at", name)
             torn[name] = str(error) or type(error).__name__
     return found, torn
+
+
+async def tell(torn: dict[str, str]) -> list[Found]:
+    """Before anything else that may fail: people are told of what could not be looked at for long."""
+    await net_torn.tell_if_it_lasts(torn)
+    return []
 
 
 async def lost_runs() -> list[Found]:

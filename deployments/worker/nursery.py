@@ -13,6 +13,9 @@ from prefect.logging import get_logger
 
 from deployments.worker.messages import LARGEST, Ended, Order, Ready, Stale, Started, packed, pair, unpacked
 
+START_SECONDS = 120.0
+"""The code may have changed: then everything is imported anew, on a busy machine for half a minute."""
+
 
 class ZygoteGone(Exception):
     """The process that forks ended before it had started the run's process. The next run starts it anew."""
@@ -85,7 +88,13 @@ class Nursery:
         except OSError:
             self._orders.pop(order.number, None)
             raise ZygoteGone("the process that forks is gone") from None
-        return await started
+        try:
+            return await asyncio.wait_for(started, START_SECONDS)
+        except TimeoutError:
+            if self._zygote is not None and self._listener is not None:
+                self._zygote.kill()
+                await asyncio.wait([self._listener])  # its socket ends with it; the next run starts another one
+            raise ZygoteGone(f"the process that forks has not answered for {START_SECONDS:.0f} s") from None
 
     async def _ensure_zygote(self) -> None:
         async with self._starting:

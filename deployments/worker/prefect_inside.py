@@ -112,15 +112,21 @@ def of_our_own(report: Report, client: PrefectClient) -> Report:
     """Report a run as Crashed only if the attempt that died here is its latest: else another host is at work on it."""
 
     async def report_of_our_own(flow_run: FlowRun, message: str) -> State[Any] | None:
-        with suppress(ObjectNotFound, HTTPError):
-            now = await client.read_flow_run(flow_run.id)
-            begun = now.run_count - flow_run.run_count
-            if begun > 1 or now.state is None or now.state.is_scheduled() or (begun == 1 and now.state.is_pending()):
-                get_logger("worker.executor").info("Flow run '%s' goes on elsewhere: %s", flow_run.id, message)
-                return None
+        if await goes_on_elsewhere(flow_run, client):
+            get_logger("worker.executor").info("Flow run '%s' goes on elsewhere: %s", flow_run.id, message)
+            return None
         return await report(flow_run, message)
 
     return report_of_our_own
+
+
+async def goes_on_elsewhere(flow_run: FlowRun, client: PrefectClient) -> bool:
+    """Whether a later attempt than the one that was taken here is the run's own by now; False if nobody can tell."""
+    with suppress(ObjectNotFound, HTTPError):
+        now = await client.read_flow_run(flow_run.id)
+        begun = now.run_count - flow_run.run_count
+        return begun > 1 or now.state is None or now.state.is_scheduled() or (begun == 1 and now.state.is_pending())
+    return False
 
 
 class Starter:
@@ -179,6 +185,14 @@ class Prompt:
         others = [one for one in flow_run_response if one.flow_run.id not in ending]
         taken: list[FlowRun] = await super()._submit_scheduled_flow_runs(others)  # type: ignore[misc]
         return taken
+
+    async def _propose_crashed_state(
+        self, flow_run: FlowRun, message: str, client: PrefectClient | None = None
+    ) -> None:
+        """As Prefect does it, of our own attempt only: the base reports a death once more, after the executor."""
+        asked: PrefectClient = client or self.client  # type: ignore[attr-defined]
+        if not await goes_on_elsewhere(flow_run, asked):
+            await super()._propose_crashed_state(flow_run, message, client=client)  # type: ignore[misc]
 
     async def _submit_run(self, flow_run: FlowRun) -> None:
         """As Prefect does it; a server that doesn't answer must not end the worker with all its runs."""

@@ -35,6 +35,8 @@ def test_an_order_from_the_launch_form_to_the_end_by_hand(stack: LocalStack, scr
     player = Player(stack.prefect_api, stack.sandbox_url)
     deployment = httpx.get(f"{stack.prefect_api}/deployments/name/new-subscription/main").raise_for_status().json()
 
+    others, ordered = runs(stack), player.effects().count("order placed")
+
     screen.chrome.set_window_size(1400, 3300)
     screen.open(f"{stack.ui_url}/deployments/deployment/{deployment['id']}/run")
     for label, value in contoso().items():
@@ -42,7 +44,7 @@ def test_an_order_from_the_launch_form_to_the_end_by_hand(stack: LocalStack, scr
     screen.shoot("launch-form-filled")
     screen.press("Submit")
 
-    [run_id] = screen.until(lambda: runs(stack), "the run")
+    [run_id] = screen.until(lambda: [one for one in runs(stack) if one not in others], "the run")
     run = player.wait_until_waiting(run_id, "release-1")
     assert run["name"] == "Contoso Ltd · Visio Plan 1 × 3"
     screen.chrome.set_window_size(1400, 1300)
@@ -70,7 +72,7 @@ def test_an_order_from_the_launch_form_to_the_end_by_hand(stack: LocalStack, scr
     screen.open(f"{stack.ui_url}/artifacts/artifact/{case_file(stack, run_id)}")
     screen.see("Roberta Vale was asked to begin billing.")
     screen.shoot("finished-case-file")
-    assert player.effects().count("order placed") == 1
+    assert player.effects().count("order placed") == ordered + 1
 
 
 def runs(stack: LocalStack) -> list[str]:
