@@ -6,6 +6,8 @@ is started.
 
 import asyncio
 import os
+import signal
+import threading
 from collections.abc import Mapping
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
@@ -102,9 +104,27 @@ class WarmWorker(Prompt, BaseWorker[WarmConfiguration, WarmVariables, WarmResult
 
     async def setup(self) -> None:
         """Be ready to run: the flows begin to load at once."""
+        self._heed_sigterm()
         self._nursery = await self._ours.enter_async_context(Nursery(self._code, await self._environment()))
         await self._ours.enter_async_context(self._executor)
         await super().setup()
+
+    @staticmethod
+    def _heed_sigterm() -> None:
+        """Drain at the first SIGTERM, end at the second.
+
+        Prefect turns SIGTERM into SIGINT, which a process that a shell has started in the background ignores.
+        """
+        ours = asyncio.current_task()
+        if ours is None or threading.current_thread() is not threading.main_thread():
+            return
+        loop = asyncio.get_running_loop()
+
+        def drain() -> None:
+            loop.remove_signal_handler(signal.SIGTERM)
+            ours.cancel()
+
+        loop.add_signal_handler(signal.SIGTERM, drain)
 
     async def teardown(self, *exc_info: Any) -> None:
         """Take no more runs, let those under way finish for a while, then end the rest, as the process worker does."""

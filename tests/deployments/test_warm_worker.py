@@ -87,6 +87,19 @@ def test_sigterm_ends_what_does_not_finish_in_time_and_says_so(at_home: House, d
     assert at_home.run(run)["state"]["type"] == "CRASHED"
 
 
+def test_sigterm_is_heard_by_a_worker_in_the_background_of_a_shell(at_home: House) -> None:
+    """Such a process ignores SIGINT, into which Prefect turns SIGTERM."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with at_home.worker() as worker:
+            signal.signal(signal.SIGINT, before)
+            os.kill(worker.pid, signal.SIGTERM)
+            until(lambda: not worker.alive, "the worker has ended")
+            assert "No more runs are taken" in worker.log.read_text()
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def test_a_killed_worker_leaves_its_runs_alone(at_home: House, diary: Path) -> None:
     with at_home.worker() as worker:
         run = at_home.start("slow", seconds=1, diary=str(diary))
