@@ -6,6 +6,7 @@ READY := $(VENV)/.ready
 RUN := $(CURDIR)/$(VENV)/bin
 WORKERS ?= 2
 ARGS ?=
+SOAK := survival instant_signature bridge_survival bridge_machine new_tenant_survival seats_survival seats_races
 export COUNTERSIGN_WORKER_TYPE ?= warm
 
 .DEFAULT_GOAL := help
@@ -46,10 +47,9 @@ quick: lint ## the tests that need neither PostgreSQL nor a browser nor a runnin
 	$(RUN)/python -m pytest -m "not soak and not browser" --ignore tests/e2e \
 	    --ignore tests/deployments/test_stack.py -n $(WORKERS) --dist loadfile $(ARGS)
 
-soak: $(READY) system-packages ## the long forms: every call killed, 1,000 instant signatures, thousands of examples
-	COUNTERSIGN_SOAK=1 $(RUN)/python -m pytest --timeout 7200 tests/rules tests/procedures/test_survival.py \
-	    tests/procedures/test_instant_signature.py tests/procedures/test_bridge_survival.py \
-	    tests/procedures/test_new_tenant_survival.py tests/procedures/test_bridge_machine.py $(ARGS)
+soak: $(READY) system-packages ## the long forms: every call killed, 1,000 instant signatures, thousands of examples and steps; over an hour
+	COUNTERSIGN_SOAK=1 $(RUN)/python -m pytest --timeout 7200 -n $(WORKERS) --dist load tests/rules \
+	    $(SOAK:%=tests/procedures/test_%.py) $(ARGS)
 
 bench: $(READY) system-packages ## how fast, by worker type and against DBOS and Temporal, into README's table and picture; 15 minutes
 	@$(RUN)/python -m deployments.bench $(ARGS)

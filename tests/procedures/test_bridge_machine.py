@@ -1,7 +1,7 @@
 """Bridges under everything at once: random starts, words, signatures, faults, crashes and clocks (I1 to I7).
 
 Hypothesis chooses what happens; real flows and steps act on the sandbox; the sandbox's ledger is held against the
-invariants after every step, and each bridge's end when its month is over. COUNTERSIGN_SOAK=1 plays for hours.
+invariants after every step, and each bridge's end when its month is over. COUNTERSIGN_SOAK=1 plays thousands of steps.
 """
 
 import asyncio
@@ -24,7 +24,9 @@ from tests.procedures.harness import Sandbox
 from tests.procedures.requests import ROBERTA, TOM
 
 SOAK = os.environ.get("COUNTERSIGN_SOAK") == "1"
-EXAMPLES = int(os.environ.get("COUNTERSIGN_BRIDGE_EXAMPLES", "150" if SOAK else "2"))
+EXAMPLES = int(os.environ.get("COUNTERSIGN_BRIDGE_EXAMPLES", "12" if SOAK else "2"))
+PARTS = range(6 if SOAK else 1)
+"""Of the long form: each is played by whichever process of pytest's is free."""
 STEPS = int(os.environ.get("COUNTERSIGN_BRIDGE_STEPS", "30" if SOAK else "8"))
 ORDERS, ENDS, NOTES, MAILS = r"/orders$", r"/subscriptions/[^/]+$", r"[nN]otes", r"/messages|/send"
 FAULTS = (
@@ -260,8 +262,9 @@ async def play(deployments: dict[str, Any], sandbox_url: str) -> AsyncIterator[P
         yield one
 
 
-@pytest.mark.timeout(36_000 if SOAK else 600)
-async def test_whatever_happens_the_invariants_hold(deployments: dict[str, Any], sandbox_url: str) -> None:
+@pytest.mark.timeout(7_200 if SOAK else 600)
+@pytest.mark.parametrize("_part", PARTS)
+async def test_whatever_happens_the_invariants_hold(_part: int, deployments: dict[str, Any], sandbox_url: str) -> None:
     """I1 to I7 after every step of random histories, and exactly one end for each bridge (I4)."""
     Bridges.stage = (all_flows(), deployments, sandbox_url, asyncio.get_running_loop())
     Bridges.ends.clear()
