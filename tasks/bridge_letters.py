@@ -69,7 +69,7 @@ def terms(case: Case, offer: TermsOffer) -> Letter:
         facts = [(what, f"{price} on the monthly term") for what, price in facts]
         facts += [(f"{name}, annual term", _per_month(price, offer.currency)) for name, price in offer.annual_prices]
     facts += [
-        ("If ordered on", dates.start.isoformat()),
+        ("If ordered on", day_in_words(dates.start)),
         ("First month ends", day_in_words(dates.term_end)),
         ("Sign the agreement by", when(dates.cut_off)),
     ]
