@@ -12,7 +12,7 @@ from flows.agreement import accept, in_words, what_was_signed
 from flows.bridge_seats import seats_added, sent_anew, with_confirmed_seats
 from flows.inbox import explain_messages, label_of, named_in
 from flows.meanwhile import Meanwhile
-from rules.authority import NotCovered, SignerDecision
+from rules.authority import SignerDecision
 from rules.bridge import BridgeDates, reminders
 from rules.envelope import customer_signed
 from rules.events import ChangedMind, DayReached, DeadlinePassed, Decided, Event, SeatsAdded, Signed, SignerBounced
@@ -20,16 +20,16 @@ from rules.order import Billing, Term
 from rules.people import Person
 from rules.written import Written, why_no_evidence
 from tasks import agreements, bridge_letters
-from tasks.agreements import NotSigned
 from tasks.authority import SignedPaper
 from tasks.bridges import OPEN, Bridge, book_deadline, book_guard, dates_of, take_off_deadline
 from tasks.case import Case, Ended
 from tasks.contacts import authorised_contacts
 from tasks.decision import Verdict, decide, verdict_of
 from tasks.ending import (
+    NOT_BOOKED,
+    SEVEN_DAYS,
     BridgeIds,
     EndNotAgreed,
-    EndNotShown,
     TermReading,
     before_the_bridge,
     book_dead_end,
@@ -45,13 +45,10 @@ from tasks.office import office
 from tasks.tickets import complete_ticket, mark_kept, note_stage, open_ticket
 from tasks.waiting import Wait, wait_for
 from tasks.written import candidates
-from vendors.errors import Refused as VendorRefused
 
 SOON = timedelta(minutes=2)
 LATER = timedelta(hours=4)
 DAY = timedelta(days=1)
-SEVEN_DAYS = timedelta(days=7)
-UNBOOKED = (EndNotShown, EndNotAgreed, NotCovered, NotSigned, VendorRefused)
 
 
 async def see_it_through(case: Case, paper: Meanwhile, bought: Bridge) -> State[Any]:
@@ -391,7 +388,7 @@ async def end_behind(case: Case, paper: Meanwhile, bought: Bridge, annual: tuple
             booked = await book_superseded_end(
                 case.request, ids, one.subscription_id, term.term_end, successors[one.product_id]
             )
-        except UNBOOKED as why:
+        except NOT_BOOKED as why:
             unbooked.append(f"{one.product_name} ({one.subscription_id}): {why}")
             await case.record(stage, f"Not booked: {why}")
             continue
@@ -551,7 +548,7 @@ async def will_not_be_signed(case: Case, paper: Meanwhile, bought: Bridge, event
     await case.record("no agreement", f"{name}: {why}", by=by)
     try:
         booked = [await book_dead(case, bought, one) for one in bought.ids.subscriptions]
-    except UNBOOKED as unbooked:
+    except NOT_BOOKED as unbooked:
         if await customer_had_signed(case, paper):
             what = (
                 f"{name}: {why} But the customer has signed: agree with them, and have it signed anew or book its end"

@@ -12,7 +12,6 @@ from flows.end_subscription import day_after
 from flows.guard_end import successors
 from flows.inbox import named_in
 from flows.new_subscription import Day
-from flows.signature_deadline import NOT_BOOKED, SEVEN_DAYS
 from flows.word import Question, the_word
 from rules.events import Confirmed, DayReached, Event, ReplyRead
 from rules.people import AuthorisedContact, Person
@@ -22,7 +21,7 @@ from tasks import bridge_letters
 from tasks.bridges import book_guard
 from tasks.case import Case, Subject
 from tasks.documentation import document_end
-from tasks.ending import BridgeIds, TermReading, read_term
+from tasks.ending import NOT_BOOKED, SEVEN_DAYS, BridgeIds, TermReading, read_term
 from tasks.forms import LookForm
 from tasks.forms_seats import WordForm
 from tasks.letters import Letter

@@ -12,22 +12,22 @@ from prefect import flow
 from prefect.client.schemas.objects import State, StateType
 from prefect.states import Cancelled, Completed
 
-from rules.authority import NotCovered
 from rules.envelope import EnvelopeReading, customer_signed
 from rules.events import DayReached, Decided, Event, Signed
 from rules.people import Person, same_address
 from rules.refusal import refuse
 from rules.request import CheckedRequest
 from tasks import bridge_letters
-from tasks.agreements import NotSigned, read_envelopes_of
+from tasks.agreements import read_envelopes_of
 from tasks.bridges import DEADLINE, book_guard, deadline_runs, request_of
 from tasks.case import Case, Subject
 from tasks.contacts import authorised_contacts
 from tasks.decision import Verdict, decide, take_back_unsigned, verdict_of
 from tasks.ending import (
+    NOT_BOOKED,
+    SEVEN_DAYS,
     BridgeIds,
     EndNotAgreed,
-    EndNotShown,
     TermReading,
     assert_bought_as_bridge,
     book_unsigned_end,
@@ -51,7 +51,6 @@ TRY_AGAIN = timedelta(hours=2)
 PUT_OFFS_UNTOLD = 2
 """So often a vendor's silence at the cut-off is nobody's business yet; then a person is told, and we go on trying."""
 DAY = timedelta(days=1)
-SEVEN_DAYS = timedelta(days=7)
 RENEWED = timedelta(days=40)
 """A month's bridge whose term ends later than this after its start has renewed."""
 RENEWED_LONG_AGO = (
@@ -59,7 +58,6 @@ RENEWED_LONG_AGO = (
     "cut-off, unless you book it before."
 )
 NOT_SIGNED_THOUGH_SAID = "The reminder ticket says that it was signed in time; DocuSign says that it wasn't."
-NOT_BOOKED = (EndNotShown, EndNotAgreed, NotCovered, NotSigned, VendorRefused)
 
 
 @flow(name="signature-deadline", flow_run_name="deadline of {reference}", persist_result=True)
