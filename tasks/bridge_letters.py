@@ -4,6 +4,7 @@ from datetime import date
 
 from rules.agreement import price_text
 from rules.calendar import day_in_words
+from rules.events import SignerBounced
 from rules.order import Term
 from rules.people import Person
 from rules.request import CheckedRequest
@@ -104,6 +105,20 @@ def reminder(case: Case, bridge: Bridge, kind: str, is_out: bool) -> tuple[Lette
         link_text="Open the run",
     )
     return signer, ours
+
+
+def bounced(case: Case, event: SignerBounced) -> Letter:
+    """DocuSign's mail to the signer came back: the bridge runs on, somebody must mend the address."""
+    return Letter(
+        kind=f"bounced-{case.request.edition}",
+        to=(case.requester,),
+        cc=(office().settings.contracts,),
+        subject=f"{case.title}: DocuSign's mail to the signer came back",
+        todo=f"Correct the signer's address in DocuSign: {event.signer} bounced ({event.reason or 'no reason given'}).",
+        otherwise="Unsigned at the cut-off the bridge is cancelled.",
+        link=case.links["Agreement in DocuSign"],
+        link_text="Open the agreement",
+    )
 
 
 def kept(case: Case, bridge: Bridge) -> Letter:
