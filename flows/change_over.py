@@ -10,6 +10,8 @@ from flows import purchase
 from flows.bridge_by_hand import follow_the_term, hand_over_ticket, until_a_person_has_done_it
 from flows.bridge_seats import with_confirmed_seats
 from flows.meanwhile import Meanwhile
+from flows.ordering import check_before_ordering, order
+from flows.provisioning import follow_provisioning
 from rules.authority import SignerDecision
 from rules.events import DayReached, Event
 from rules.people import Person
@@ -46,10 +48,8 @@ async def change_over(case: Case, paper: Meanwhile, bought: Bridge, signers: tup
     )
     await more_than_signed(case, bought)
     case.leg = "annual"
-    await purchase.check_before_ordering(case, paper.envelope)
-    placed = await purchase.order(
-        case, paper.envelope, SignedPaper(envelope_id=paper.envelope.envelope_id, decisions=signers)
-    )
+    await check_before_ordering(case, paper.envelope)
+    placed = await order(case, paper.envelope, SignedPaper(envelope_id=paper.envelope.envelope_id, decisions=signers))
 
     async def in_time() -> None:
         if case.now() >= dates.book_end_by - DAY:
@@ -62,7 +62,7 @@ async def change_over(case: Case, paper: Meanwhile, bought: Bridge, signers: tup
                 calendar.in_words(dates.book_end_by),
             )
 
-    annual = await purchase.follow_provisioning(case, placed, in_time)
+    annual = await follow_provisioning(case, placed, in_time)
     unbooked = await end_behind(case, paper, bought, annual)
     await purchase.tell_customer(case, annual)
     if not unbooked:

@@ -8,6 +8,7 @@ from prefect.states import Completed
 from pydantic import Field
 
 from flows import agreement, purchase
+from flows.ordering import wait_for_start_day
 from rules.order import Billing, Term
 from rules.request import MOST_SEATS, LaunchForm
 from tasks.case import Case
@@ -111,7 +112,7 @@ async def new_subscription(
         sent_at = await agreement.send(case, envelope)
         signed = await agreement.wait_for_signature(case, envelope)
         signers = await agreement.what_was_signed(case, envelope)
-        await purchase.wait_for_start_day(case, envelope, signed.at, sent_at)
+        await wait_for_start_day(case, envelope, signed.at, sent_at)
         licences = await purchase.buy(case, envelope, signers)
         await purchase.finish(case, licences)
         await case.show("Done")

@@ -1,6 +1,6 @@
 """A bridge under way: what names it, its dates as Pax8 gave them, its reminder and its deadline (B4, B7)."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from prefect.client.orchestration import get_client
@@ -8,6 +8,7 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.states import Cancelled
 
 from rules.bridge import BridgeDates
+from rules.calendar import first_day
 from rules.order import Frozen
 from rules.request import CheckedRequest
 from tasks.case import Case
@@ -41,9 +42,7 @@ class Bridge(Frozen):
 def dates_of(licences: tuple[Licence, ...], ordered_at: datetime) -> BridgeDates:
     """The dates of a bridge by its earliest end. Without any end the month from its start is taken (Words)."""
     calendar, days = office().settings.calendar, office().settings.change_over_days
-    start = min(
-        (one.start.astimezone(UTC).date() for one in licences if one.start), default=calendar.day_of(ordered_at)
-    )
+    start = min((first_day(one.start) for one in licences if one.start), default=calendar.day_of(ordered_at))
     ends = [one.renews for one in licences if one.renews is not None]
     return BridgeDates.of(start, min(ends), calendar, days) if ends else BridgeDates.foretold(start, calendar, days)
 
