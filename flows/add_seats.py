@@ -8,7 +8,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 from pydantic import Field
 
-from flows.agreement import end, end_without_order
+from flows.decisions import end, end_without_order
 from flows.seats_word import confirmed_increase
 from rules.authority import NotCovered
 from rules.events import DayReached, Decided, Event

@@ -8,8 +8,9 @@ from prefect.states import Completed
 from pydantic import Field
 
 from flows import new_tenant, purchase, terms
-from flows.agreement import end_without_order, what_was_signed
+from flows.agreement import what_was_signed
 from flows.bridge_ends import see_it_through
+from flows.decisions import end_without_order
 from flows.meanwhile import Meanwhile
 from flows.new_subscription import Day
 from flows.ordering import check_before_ordering, order

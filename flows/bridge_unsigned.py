@@ -5,9 +5,9 @@ from typing import Any
 
 from prefect.client.schemas.objects import State
 
-from flows.agreement import in_words
 from flows.bridge_by_hand import until_a_person_has_done_it
 from flows.bridge_signed import signed_in_time
+from flows.decisions import in_words
 from flows.meanwhile import Meanwhile
 from rules.envelope import customer_signed
 from rules.events import DeadlinePassed, Event, Signed

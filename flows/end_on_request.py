@@ -7,7 +7,7 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Cancelled, Completed
 
-from flows.agreement import end, end_without_order
+from flows.decisions import end, end_without_order
 from flows.end_subscription import day_after
 from flows.guard_end import successors
 from flows.inbox import named_in

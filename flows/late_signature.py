@@ -6,8 +6,9 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
 from flows import purchase
-from flows.agreement import accept, in_words, what_was_signed
+from flows.agreement import what_was_signed
 from flows.change_over import wait_until
+from flows.decisions import accept, in_words
 from flows.meanwhile import Meanwhile
 from rules.events import Event, Signed, SignerBounced
 from tasks import agreements, bridge_letters

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from flows import agreement, purchase
 from flows.ordering import wait_for_start_day
+from flows.prices import confirm_prices
 from rules.order import Billing, Term
 from rules.request import MOST_SEATS, LaunchForm
 from tasks.case import Case
@@ -106,7 +107,7 @@ async def new_subscription(
         case.request = await check_request(case, form)
         await case.record("requested", f"Requested: {case.request.what}.", by=case.request.requester.email)
         if case.request.pricing_first:
-            await agreement.confirm_prices(case)
+            await confirm_prices(case)
         envelope = await agreement.draft(case)
         await agreement.release(case, envelope)
         sent_at = await agreement.send(case, envelope)

@@ -4,7 +4,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from flows.admin_account import RECORDS
-from flows.agreement import end_without_order
+from flows.decisions import end_without_order
 from flows.meanwhile import Meanwhile
 from rules.events import Decided, Event, RefusedBy
 from rules.people import same_address

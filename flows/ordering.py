@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from flows import new_tenant
-from flows.agreement import accept, end, end_without_order
+from flows.decisions import accept, end, end_without_order
 from rules.authority import NotCovered
 from rules.events import DayReached, Decided, Event
 from rules.people import Person

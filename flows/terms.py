@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 
-from flows.agreement import end, end_without_order, rates_table, stand_by_decision
+from flows.decisions import end, end_without_order, stand_by_decision
 from flows.inbox import (
     Inbox,
     confirmed_by,
@@ -24,7 +24,7 @@ from rules.order import Term
 from rules.people import Person
 from rules.request import UnreadableAnswer, read_prices, read_seats
 from rules.written import PersonsReading, judge
-from tasks import agreements, catalogue, terms_letters
+from tasks import agreement_letters, agreements, catalogue, terms_letters
 from tasks.authority import WrittenWord
 from tasks.case import Case
 from tasks.casefile import in_markdown
@@ -57,7 +57,7 @@ async def confirm_figures(case: Case, paper: Meanwhile) -> None:
             form=PricingForm,
             may_decide=(settings.pricing, settings.contracts),
             role="pricing",
-            explain=rates_table(request),
+            explain=agreement_letters.rates_table(request),
             check=readable,
             letter=terms_letters.figures_asked(case),
         ),
