@@ -16,7 +16,7 @@ from tasks.ending import BridgeIds, is_booked, read_term
 from tasks.journal import Journal
 from tasks.licences import Licence
 from tasks.office import office
-from tasks.runs import runs_tagged
+from tasks.runs import runs_tagged, wake
 from tasks.schedule import GUARD_END, SIGNATURE_DEADLINE, book_timed
 from tasks.tickets import complete_ticket, note_stage, open_reminder
 
@@ -174,3 +174,12 @@ async def reminder_done(case: Case, bought: Bridge, text: str) -> None:
 async def close_the_bridge(case: Case) -> None:
     """Nothing more is to be watched for this bridge's cut-off."""
     await case.untag(OPEN)
+
+
+async def wake_procedure(ids: BridgeIds, what: str) -> None:
+    """Wake the bridge's own run, if there is one."""
+    try:
+        run_id = UUID(ids.procedure_run_id)
+    except ValueError:
+        return
+    await wake(run_id, "DocuSign, read by signature-deadline", what)
