@@ -20,12 +20,12 @@ from tasks import bridge_letters, claims, seat_letters
 from tasks.bridges import OPEN
 from tasks.case import Case, Subject
 from tasks.documentation import document_seats
+from tasks.double_starts import something_else_open
 from tasks.ending import EndNotAgreed, EndNotShown, is_booked, read_term
 from tasks.forms import AnswerAgain, LookForm
 from tasks.forms_seats import AcknowledgeForm
 from tasks.office import office
 from tasks.procedure import conduct
-from tasks.requests import something_else_open
 from tasks.runs import is_over, runs_tagged, wake
 from tasks.seat_requests import SeatsForm, check_seats, held_seats
 from tasks.seats import SURE, SeatBasis, SeatsOutcome, book_dropped_end, write_seats

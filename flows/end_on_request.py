@@ -21,6 +21,7 @@ from tasks import bridge_letters
 from tasks.bridges import book_guard
 from tasks.case import Case, Subject
 from tasks.documentation import document_end
+from tasks.double_starts import something_else_open
 from tasks.ending import NOT_BOOKED, SEVEN_DAYS, BridgeIds, TermReading, read_term
 from tasks.forms import LookForm
 from tasks.forms_seats import WordForm
@@ -29,7 +30,6 @@ from tasks.licences import AuthorityUsed, free
 from tasks.mail import WhenSent
 from tasks.office import office
 from tasks.procedure import conduct
-from tasks.requests import something_else_open
 from tasks.seats import evidence_since
 from tasks.tickets import complete_ticket, open_ticket
 from tasks.waiting import Wait, wait_for

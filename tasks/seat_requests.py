@@ -13,17 +13,10 @@ from rules.subscribed import LiveSubscription, relatives
 from tasks import catalogue
 from tasks.case import Case
 from tasks.contacts import authorised_contacts, check_confirmer
+from tasks.customers import domains_of, the_company, the_pax8_company
+from tasks.double_starts import one_start_each
 from tasks.office import office
-from tasks.requests import (
-    as_person,
-    colleague,
-    domains_of,
-    one_start_each,
-    recalled,
-    the_company,
-    the_pax8_company,
-    the_ticket,
-)
+from tasks.requests import as_person, colleague, recalled, the_ticket
 from tasks.tenant import FoundTenant, find_tenant
 from vendors.errors import NotFound, VendorError
 from vendors.errors import Refused as VendorRefused
