@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TypeVar
+from uuid import UUID
 
 from pydantic import BaseModel
 
@@ -16,10 +17,11 @@ from rules.subscribed import LiveSubscription
 from rules.tenant import derive_prefix
 from tasks import catalogue
 from tasks.agreements import check_given_envelope
-from tasks.case import Case
+from tasks.case import Case, owner_of
 from tasks.contacts import authorised_contacts, check_confirmer, check_signer
 from tasks.customers import customer_with_tenant, domains_of, new_customer, the_company
 from tasks.double_starts import announce, guard_double_start
+from tasks.journal import Journal
 from tasks.new_tenant import known_by_now
 from tasks.office import office
 from tasks.runs import is_gone
@@ -56,6 +58,27 @@ def recalled(case: Case, key: str, kind: type[R]) -> R | None:
     if (whose.run_id, whose.reference) != (str(case.run_id), case.reference):
         raise ForeignMemory(f"this run's memory holds another run's request: {whose.reference}, {whose.run_id}")
     return kind.model_validate(kept)
+
+
+async def request_of_run(procedure_run_id: str, clause: str, started_by: str) -> tuple[CheckedRequest, Journal]:
+    """What the run of a procedure remembers of its request, for a run that it has booked; and its whole memory.
+
+    Its requester is whoever the procedure belonged to in the end. An id that is no procedure's is refused.
+    """
+    try:
+        journal = await Journal.load(UUID(procedure_run_id))
+    except ValueError:
+        journal = None
+    kept = journal.get(REQUEST) if journal is not None else None
+    if journal is None or kept is None:
+        raise refuse(
+            "procedure_run_id",
+            clause,
+            f"{procedure_run_id} is not the run of a procedure.",
+            f"This deployment is started by {started_by}; don't start it by hand.",
+        )
+    request = CheckedRequest.model_validate(kept)
+    return request.model_copy(update={"requester": owner_of(journal) or request.requester}), journal
 
 
 async def check_request(case: Case, form: LaunchForm) -> CheckedRequest:
