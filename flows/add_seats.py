@@ -8,7 +8,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 from pydantic import Field
 
-from flows.agreement import end, end_without_order
+from flows.decisions import end, end_without_order
 from flows.seats_word import confirmed_increase
 from rules.authority import NotCovered
 from rules.events import DayReached, Decided, Event
@@ -18,16 +18,16 @@ from rules.request import MOST_SEATS
 from rules.seats import Acknowledged, HeldSeats, SeatRequest
 from tasks import bridge_letters, claims, seat_letters
 from tasks.bridges import OPEN
-from tasks.case import Case, Subject
+from tasks.case import Case
 from tasks.documentation import document_seats
+from tasks.double_starts import something_else_open
 from tasks.ending import EndNotAgreed, EndNotShown, is_booked, read_term
 from tasks.forms import AnswerAgain, LookForm
 from tasks.forms_seats import AcknowledgeForm
 from tasks.office import office
 from tasks.procedure import conduct
-from tasks.requests import something_else_open
 from tasks.runs import is_over, runs_tagged, wake
-from tasks.seat_requests import SeatsForm, check_seats, held_seats
+from tasks.seat_requests import SeatsForm, about, check_seats, held_seats
 from tasks.seats import SURE, SeatBasis, SeatsOutcome, book_dropped_end, write_seats
 from tasks.tickets import complete_ticket, open_ticket
 from tasks.waiting import Wait, wait_for
@@ -77,7 +77,7 @@ async def add_seats(
 
     async def procedure(case: Case) -> State[Any]:
         request = await check_seats(case, form)
-        about(case, request)
+        about(case, request, seat_letters.facts_of(request))
         await case.record(
             "requested",
             f"{request.added} more × {request.product_name} requested. Unassigned: {request.unassigned}.",
@@ -94,19 +94,6 @@ async def add_seats(
         raise RuntimeError("fifty rounds of one increase; a person must look at this run")
 
     return await conduct(procedure)
-
-
-def about(case: Case, request: SeatRequest) -> None:
-    """What the run is about, on its page and in its mails."""
-    case.about(
-        Subject(
-            title=request.title,
-            ticket_id=request.ticket_id,
-            ticket_number=request.ticket_number,
-            requester=request.requester,
-            facts=seat_letters.facts_of(request),
-        )
-    )
 
 
 async def choices_now(case: Case, request: SeatRequest, round_: int) -> tuple[HeldSeats, ...]:

@@ -8,10 +8,13 @@ from prefect.states import Completed
 from pydantic import Field
 
 from flows import new_tenant, purchase, terms
-from flows.agreement import end_without_order, what_was_signed
+from flows.agreement import what_was_signed
 from flows.bridge_ends import see_it_through
+from flows.decisions import end_without_order
 from flows.meanwhile import Meanwhile
 from flows.new_subscription import Day
+from flows.ordering import check_before_ordering, order
+from flows.provisioning import follow_provisioning
 from flows.terms import Agreed
 from rules.events import Signed
 from rules.order import Billing, Term
@@ -197,12 +200,11 @@ async def buy(case: Case, paper: Meanwhile, agreed: Agreed, round_: int) -> Brid
     case.leg = "bridge" if round_ == 1 else f"bridge-{round_}"
     case.request = as_offered(wanted, agreed)
     try:
-        await purchase.check_before_ordering(case, paper.envelope)
+        await check_before_ordering(case, paper.envelope)
         signed = await signed_meanwhile(case, paper, agreed)
         if signed is not None:
             return signed
-        placed = await purchase.order(case, paper.envelope, agreed.basis)
-
+        placed = await order(case, paper.envelope, agreed.basis)
         licences = await follow(case, wanted, paper, placed)
         bought = await set_up_deadline(case, wanted, paper, licences, placed.placed_at.isoformat())
         await new_tenant.start_set_up(case)
@@ -225,7 +227,7 @@ async def follow(case: Case, wanted: CheckedRequest, paper: Meanwhile, placed: P
         if all(one.subscription_id and one.renews for one in there):
             await set_up_deadline(case, wanted, paper, there, placed.placed_at.isoformat())
 
-    return await purchase.follow_provisioning(case, placed, is_bound)
+    return await follow_provisioning(case, placed, is_bound)
 
 
 def as_offered(wanted: CheckedRequest, agreed: Agreed) -> CheckedRequest:

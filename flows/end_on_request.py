@@ -7,12 +7,11 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Cancelled, Completed
 
-from flows.agreement import end, end_without_order
+from flows.decisions import end, end_without_order
 from flows.end_subscription import day_after
 from flows.guard_end import successors
 from flows.inbox import named_in
 from flows.new_subscription import Day
-from flows.signature_deadline import NOT_BOOKED, SEVEN_DAYS
 from flows.word import Question, the_word
 from rules.events import Confirmed, DayReached, Event, ReplyRead
 from rules.people import AuthorisedContact, Person
@@ -20,9 +19,10 @@ from rules.wishes import EndWish, KeptWish
 from rules.written import PersonsReading, Verdict, Written, why_no_evidence
 from tasks import bridge_letters
 from tasks.bridges import book_guard
-from tasks.case import Case, Subject
+from tasks.case import Case
 from tasks.documentation import document_end
-from tasks.ending import BridgeIds, TermReading, read_term
+from tasks.double_starts import something_else_open
+from tasks.ending import NOT_BOOKED, SEVEN_DAYS, BridgeIds, TermReading, read_term
 from tasks.forms import LookForm
 from tasks.forms_seats import WordForm
 from tasks.letters import Letter
@@ -30,7 +30,7 @@ from tasks.licences import AuthorityUsed, free
 from tasks.mail import WhenSent
 from tasks.office import office
 from tasks.procedure import conduct
-from tasks.requests import something_else_open
+from tasks.seat_requests import about
 from tasks.seats import evidence_since
 from tasks.tickets import complete_ticket, open_ticket
 from tasks.waiting import Wait, wait_for
@@ -71,7 +71,7 @@ async def end_on_request(
 
     async def procedure(case: Case) -> State[Any]:
         wish = await check_wish(case, form)
-        about(case, wish)
+        about(case, wish, facts_of(wish))
         asked = f"End of {wish.what} by {wish.wished} requested; with the term, {wish.foretold}. Cost: {wish.costs()}."
         await case.record("requested", asked, by=wish.requester.email)
         kept, authority_id = await the_wish(case, wish)
@@ -90,19 +90,6 @@ async def end_on_request(
         return await finish(case, wish, booked)
 
     return await conduct(procedure)
-
-
-def about(case: Case, wish: EndWish) -> None:
-    """What the run is about, on its page and in its mails."""
-    case.about(
-        Subject(
-            title=wish.title,
-            ticket_id=wish.ticket_id,
-            ticket_number=wish.ticket_number,
-            requester=wish.requester,
-            facts=facts_of(wish),
-        )
-    )
 
 
 def facts_of(wish: EndWish) -> tuple[tuple[str, str], ...]:

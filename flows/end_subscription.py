@@ -2,7 +2,6 @@
 
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID
 
 from prefect import flow
 from prefect.client.schemas.objects import State
@@ -11,16 +10,14 @@ from prefect.states import Cancelled, Completed
 from rules.authority import NotCovered
 from rules.people import Person
 from rules.refusal import refuse
-from rules.request import CheckedRequest
 from tasks import ending
 from tasks.agreements import NotSigned
-from tasks.case import Case, owner_of
+from tasks.case import Case
 from tasks.ending import EndNotAgreed, EndNotShown, TermReading
-from tasks.journal import Journal
 from tasks.letters import Letter
 from tasks.office import office
 from tasks.procedure import conduct, sleep_until
-from tasks.requests import REQUEST
+from tasks.requests import request_of_run
 from tasks.tickets import open_ticket
 from vendors.errors import Refused as VendorRefused
 
@@ -40,7 +37,7 @@ async def end_subscription(subscription_id: str, envelope_id: str, procedure_run
     """
 
     async def procedure(case: Case) -> State[Any]:
-        request = await request_of(procedure_run_id)
+        request, _ = await request_of_run(procedure_run_id, "N7", "new-subscription")
         case.request = request
         case.title = f"{request.customer.name} · agreed end of {subscription_id}"
         term = await ending.read_term(subscription_id)
@@ -61,27 +58,6 @@ async def end_subscription(subscription_id: str, envelope_id: str, procedure_run
         return Completed(message=f"{booked.product_name} ends on {booked.term_end}, read back from Pax8.")
 
     return await conduct(procedure)
-
-
-async def request_of(procedure_run_id: str) -> CheckedRequest:
-    """The request that ordered the subscription, from its run's memory. Unknown runs are refused.
-
-    Its requester is whoever the procedure belonged to in the end.
-    """
-    try:
-        journal = await Journal.load(UUID(procedure_run_id))
-    except ValueError:
-        journal = None
-    kept = journal.get(REQUEST) if journal is not None else None
-    if journal is None or kept is None:
-        raise refuse(
-            "procedure_run_id",
-            "N7",
-            f"{procedure_run_id} is not the run of a procedure.",
-            "This deployment is started by new-subscription; don't start it by hand.",
-        )
-    request = CheckedRequest.model_validate(kept)
-    return request.model_copy(update={"requester": owner_of(journal) or request.requester})
 
 
 def day_after(term: TermReading) -> datetime:

@@ -7,13 +7,15 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Cancelled, Completed
 
-from flows.signature_deadline import NOT_BOOKED, SEVEN_DAYS, identify
+from flows.signature_deadline import identify
 from rules.order import Term
 from rules.refusal import Refused, refuse
 from tasks import bridge_letters
 from tasks.bridges import request_of
 from tasks.case import Case, Subject
 from tasks.ending import (
+    NOT_BOOKED,
+    SEVEN_DAYS,
     BridgeIds,
     EndNotAgreed,
     TermReading,

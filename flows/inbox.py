@@ -10,7 +10,7 @@ from datetime import datetime
 from rules.events import Confirmed, ReplyRead
 from rules.people import AuthorisedContact
 from rules.written import OnTicket, Verdict, Written
-from tasks import bridge_letters
+from tasks import terms_letters
 from tasks.case import Case
 from tasks.casefile import in_markdown
 from tasks.contacts import authorised_contacts
@@ -127,7 +127,7 @@ async def press_reader(case: Case, inbox: Inbox, round_: int) -> tuple[str, date
         awaited=case.requester,
         what="Read the customer's message",
         form=ConfirmationForm,
-        letter=bridge_letters.reading_asked(case, key, written),
+        letter=terms_letters.reading_asked(case, key, written),
     )
     _, until = await ask_the_awaited(case, wait, since, case.now())
     return written.sender_name or written.sender, until

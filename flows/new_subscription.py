@@ -8,6 +8,8 @@ from prefect.states import Completed
 from pydantic import Field
 
 from flows import agreement, purchase
+from flows.ordering import wait_for_start_day
+from flows.prices import confirm_prices
 from rules.order import Billing, Term
 from rules.request import MOST_SEATS, LaunchForm
 from tasks.case import Case
@@ -105,13 +107,13 @@ async def new_subscription(
         case.request = await check_request(case, form)
         await case.record("requested", f"Requested: {case.request.what}.", by=case.request.requester.email)
         if case.request.pricing_first:
-            await agreement.confirm_prices(case)
+            await confirm_prices(case)
         envelope = await agreement.draft(case)
         await agreement.release(case, envelope)
         sent_at = await agreement.send(case, envelope)
         signed = await agreement.wait_for_signature(case, envelope)
         signers = await agreement.what_was_signed(case, envelope)
-        await purchase.wait_for_start_day(case, envelope, signed.at, sent_at)
+        await wait_for_start_day(case, envelope, signed.at, sent_at)
         licences = await purchase.buy(case, envelope, signers)
         await purchase.finish(case, licences)
         await case.show("Done")

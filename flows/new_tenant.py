@@ -4,7 +4,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from flows.admin_account import RECORDS
-from flows.agreement import end_without_order
+from flows.decisions import end_without_order
 from flows.meanwhile import Meanwhile
 from rules.events import Decided, Event, RefusedBy
 from rules.people import same_address
@@ -13,6 +13,8 @@ from tasks.admin_account import AdminRecords, tag_applications
 from tasks.agreements import DraftedEnvelope
 from tasks.case import Case
 from tasks.casefile import in_markdown
+from tasks.customers import pax8_companies
+from tasks.double_starts import CHECKED, tenant_tag
 from tasks.forms import AcceptForm, AnswerAgain
 from tasks.journal import Journal
 from tasks.letters import Letter
@@ -28,7 +30,6 @@ from tasks.new_tenant import (
     make_our_contact_primary,
 )
 from tasks.office import office
-from tasks.requests import CHECKED, pax8_companies, tenant_tag
 from tasks.schedule import SET_UP_TENANT, book_timed
 from tasks.tenant import is_prefix_taken
 from tasks.tenant_forms import CompanyForm, ConfirmPrefixForm, PrefixForm

@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
 from prefect import flow
 from prefect.client.schemas.objects import State
@@ -15,14 +14,13 @@ from rules.refusal import refuse
 from rules.request import CheckedRequest
 from rules.tenant import initial_domain
 from tasks.admin_account import AdminRecords, tag_applications
-from tasks.case import Case, owner_of
+from tasks.case import Case
 from tasks.follow_ups import FollowUp, ask_each
-from tasks.journal import Journal
 from tasks.letters import Letter
 from tasks.new_tenant import COMPANY, PREFIX, TENANT, document_tenant, known_by_now
 from tasks.office import office
 from tasks.procedure import conduct
-from tasks.requests import REQUEST
+from tasks.requests import REQUEST, request_of_run
 from tasks.tenant_forms import SeenForm
 from tasks.waiting import Wait, wait_for
 
@@ -74,24 +72,13 @@ async def request_of(case: Case, procedure_run_id: str) -> CheckedRequest:
 
 
 async def read_request(procedure_run_id: str) -> dict[str, Any]:
-    """What that procedure's run remembers; its requester is whoever it belongs to now."""
-    try:
-        journal = await Journal.load(UUID(procedure_run_id))
-    except ValueError:
-        journal = None
-    kept = journal.get(REQUEST) if journal is not None else None
-    if journal is None or kept is None:
-        raise refuse(
-            "procedure_run_id",
-            "P8",
-            f"{procedure_run_id} is not the run of a procedure.",
-            "This deployment is started by new-subscription and bridge; don't start it by hand.",
-        )
-    request = known_by_now(CheckedRequest.model_validate(kept), journal)
+    """What that procedure's run remembers, as it is known by now. Refused: one that ordered no tenant (P3)."""
+    asked, journal = await request_of_run(procedure_run_id, "P8", "new-subscription and bridge")
+    request = known_by_now(asked, journal)
     ready = not request.customer.new_tenant or all(journal.get(key) is not None for key in (PREFIX, COMPANY))
     if not ready:
         raise refuse("procedure_run_id", "P3", "that procedure has not ordered a tenant.", "Nothing is to be set up.")
-    return request.model_copy(update={"requester": owner_of(journal) or request.requester}).model_dump(mode="json")
+    return request.model_dump(mode="json")
 
 
 async def set_up_rights_only(case: Case) -> State[Any]:

@@ -6,28 +6,27 @@ It gets identifiers only and reads everything fresh, so it does its work althoug
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID
 
 from prefect import flow
 from prefect.client.schemas.objects import State, StateType
-from prefect.states import Cancelled, Completed
+from prefect.states import Completed
 
-from rules.authority import NotCovered
+from flows.deadline_by_hand import exit_until, hand_to_person, last_moment, renewed_unsigned, tell_by_hand
+from flows.deadline_signed import nothing_to_do, only_ours_is_missing, only_we_are_missing, signed
 from rules.envelope import EnvelopeReading, customer_signed
-from rules.events import DayReached, Decided, Event, Signed
 from rules.people import Person, same_address
 from rules.refusal import refuse
 from rules.request import CheckedRequest
 from tasks import bridge_letters
-from tasks.agreements import NotSigned, read_envelopes_of
-from tasks.bridges import DEADLINE, book_guard, deadline_runs, request_of
+from tasks.agreements import read_envelopes_of
+from tasks.bridges import DEADLINE, book_guard, deadline_runs, request_of, wake_procedure
 from tasks.case import Case, Subject
 from tasks.contacts import authorised_contacts
 from tasks.decision import Verdict, decide, take_back_unsigned, verdict_of
 from tasks.ending import (
+    NOT_BOOKED,
     BridgeIds,
     EndNotAgreed,
-    EndNotShown,
     TermReading,
     assert_bought_as_bridge,
     book_unsigned_end,
@@ -35,23 +34,18 @@ from tasks.ending import (
     month_began,
     read_term,
 )
-from tasks.forms import UnsignedByUsForm
-from tasks.net import how_ended
 from tasks.office import office
 from tasks.people import colleague
 from tasks.procedure import conduct, sleep_until
-from tasks.runs import wake
 from tasks.step import TRANSIENT
-from tasks.tickets import complete_ticket, note_stage, open_ticket
-from tasks.waiting import Wait, wait_for
+from tasks.tickets import complete_ticket, note_stage
 from vendors.errors import Refused as VendorRefused
 
 AFTER = timedelta(minutes=1)
+DAY = timedelta(days=1)
 TRY_AGAIN = timedelta(hours=2)
 PUT_OFFS_UNTOLD = 2
 """So often a vendor's silence at the cut-off is nobody's business yet; then a person is told, and we go on trying."""
-DAY = timedelta(days=1)
-SEVEN_DAYS = timedelta(days=7)
 RENEWED = timedelta(days=40)
 """A month's bridge whose term ends later than this after its start has renewed."""
 RENEWED_LONG_AGO = (
@@ -59,7 +53,6 @@ RENEWED_LONG_AGO = (
     "cut-off, unless you book it before."
 )
 NOT_SIGNED_THOUGH_SAID = "The reminder ticket says that it was signed in time; DocuSign says that it wasn't."
-NOT_BOOKED = (EndNotShown, EndNotAgreed, NotCovered, NotSigned, VendorRefused)
 
 
 @flow(name="signature-deadline", flow_run_name="deadline of {reference}", persist_result=True)
@@ -219,29 +212,11 @@ async def decide_and_act(case: Case, ids: BridgeIds, terms: list[TermReading]) -
     return await tell_everybody(case, ids, [await read_term(term.subscription_id) for term in terms], cut_off)
 
 
-def only_ours_is_missing(readings: tuple[EnvelopeReading, ...]) -> bool:
-    """Whether the customer has signed, and nobody but us keeps the agreement from being complete (B7)."""
-    role = office().settings.templates.client_role
-    return not any(one.is_completed for one in readings) and any(customer_signed(one, role) for one in readings)
-
-
 def has_renewed(term: TermReading, now: datetime) -> bool:
     """Whether the bridge's month has ended without an end being booked, so that another one has begun (I4)."""
     if term.started is None or term.commitment_end is None:
         return False
     return term.commitment_end - term.started > RENEWED and month_began(term.commitment_end) <= now
-
-
-def exit_until(renewed: list[TermReading]) -> datetime:
-    """The end of the vendor's seven-day exit from the renewed months, the first one (pax8.md §7)."""
-    return min(month_began(term.commitment_end) for term in renewed if term.commitment_end) + SEVEN_DAYS
-
-
-def last_moment(live: list[TermReading]) -> datetime:
-    """Two business days before the month's end, in the morning: from then on a person decides (B7)."""
-    calendar = office().settings.calendar
-    days = [calendar.business_days_before(term.term_end, 2) for term in live if term.term_end]
-    return calendar.start_of(min(days)) + timedelta(hours=9) if days else office().clock.now()
 
 
 async def read_all(case: Case, ids: BridgeIds, live: list[TermReading]) -> tuple[EnvelopeReading, ...] | None:
@@ -341,159 +316,3 @@ async def the_customers_people(ids: BridgeIds, request: CheckedRequest | None) -
     if request is not None and not any(same_address(request.signer.email, one.email) for one in people):
         people.append(Person(name=request.signer.name, email=request.signer.email))
     return tuple(people)
-
-
-async def nothing_to_do(case: Case, why: str) -> State[Any]:
-    """Signed, or ended already: said, and nothing is done."""
-    await case.show("Nothing to do")
-    return Completed(message=f"{why} Nothing was cancelled by this run.")
-
-
-async def signed(case: Case, ids: BridgeIds, why: str) -> State[Any]:
-    """DocuSign said signed first: written down, so that nobody cancels, and the bridge's run is woken."""
-    await take_back_unless_booked(ids, why)
-    verdict = await decide(ids.reference, ids.reminder_id, Verdict.SIGNED, why, f"deadline-{case.now():%Y%m%dT%H%M}")
-    if verdict is Verdict.UNSIGNED:
-        what = f"{why} But part of the bridge was cancelled before: unsigned was found first."
-        return await hand_to_person(case, ids, [await read_term(one) for one in ids.subscriptions], what)
-    ended = await how_ended(ids.procedure_run_id)
-    if ended is not None:
-        return await nobody_goes_on(case, ids, f"{why} But the bridge's own run {ended}.")
-    await wake_procedure(ids, "signed, found at the cut-off")
-    return await nothing_to_do(case, why)
-
-
-async def nobody_goes_on(case: Case, ids: BridgeIds, why: str) -> State[Any]:
-    """Signed in time, and no run is left that keeps the bridge or brings the annual term: a person does it (I4)."""
-    terms = [await read_term(one) for one in ids.subscriptions]
-    names = "; ".join(f"{term.product_name} ({term.subscription_id})" for term in terms)
-    todo = (
-        f"{why} Monthly agreement: the bridge goes on, order nothing; tell billing and complete the reminder. Annual: "
-        f"order the annual term under the agreement, and book the bridge's end once it is active: {names}."
-    )
-    by_when = office().settings.calendar.in_words(last_moment(terms))
-    ticket = await office().autotask.ticket(ids.ticket_id)
-    await open_ticket(f"{ids.reference}:signed", ticket.company_id, case.title, todo, case.requester, 1, True)
-    otherwise = "Otherwise the bridge renews by the month, and nobody does what was signed."
-    to = (case.requester, await colleague(ids.senior), office().settings.contracts)
-    await case.send(bridge_letters.by_hand("by-hand-signed", case, to, todo, by_when, otherwise))
-    await case.record("handed to a person", todo)
-    await case.show("Handed to a person")
-    return Cancelled(name="Handed to a person", message=todo)
-
-
-async def take_back_unless_booked(ids: BridgeIds, why: str) -> None:
-    """A finding "unsigned" that has cancelled nothing yet no longer counts once DocuSign says signed (I4)."""
-    terms = [await read_term(one) for one in ids.subscriptions]
-    if (
-        not any(is_booked(term) for term in terms)
-        and await verdict_of(ids.reference, ids.reminder_id) is Verdict.UNSIGNED
-    ):
-        await take_back_unsigned(ids.reference, ids.reminder_id, why)
-
-
-async def wake_procedure(ids: BridgeIds, what: str) -> None:
-    """Wake the bridge's own run, if there is one."""
-    try:
-        run_id = UUID(ids.procedure_run_id)
-    except ValueError:
-        return
-    await wake(run_id, "DocuSign, read by signature-deadline", what)
-
-
-async def only_we_are_missing(case: Case, ids: BridgeIds, live: list[TermReading]) -> State[Any]:
-    """B7: our own delay cancels nothing. We are pressed daily; two business days before the end a person decides."""
-    settings, calendar = office().settings, office().settings.calendar
-    why = "The customer has signed, we have not."
-    await take_back_unless_booked(ids, why)
-    occasion = f"ours-{case.now():%Y%m%dT%H%M}"
-    if await decide(ids.reference, ids.reminder_id, Verdict.SIGNED, why, occasion) is Verdict.UNSIGNED:
-        return await hand_to_person(case, ids, live, f"{why} But part of the bridge was cancelled before.")
-    ends = min(term.term_end for term in live if term.term_end)
-    person_by = last_moment(live)
-    await case.journal.put(f"pressed-{calendar.day_of(case.now()):%Y%m%d}", case.now().isoformat())
-    number = len(case.journal.starting("pressed-"))  # once a day, however often it is looked at
-    to = (settings.msp_signer, settings.contracts, await colleague(ids.senior))
-    await case.send(bridge_letters.countersign(case, to, ends, number))
-    await open_ticket(
-        f"{ids.reference}:countersign",
-        (await office().autotask.ticket(ids.ticket_id)).company_id,
-        f"{case.title}: countersign the agreement",
-        f"The customer has signed, only our signature is missing. The month ends on {ends}.",
-        settings.msp_signer,
-        1,
-        True,
-    )
-    await wake_procedure(ids, "the customer has signed, our signature is missing")
-    if case.now() < person_by:
-        tomorrow = calendar.start_of(calendar.day_of(case.now()) + DAY) + timedelta(hours=9)
-        await sleep_until(case, min(tomorrow, person_by), "Our own signature is missing; nothing is cancelled")
-
-    async def look(_hinted: bool) -> Event | None:
-        readings = await read_envelopes_of(ids.reference, ids.envelope_id)
-        done = next((one for one in readings if one.is_completed and one.completed_at is not None), None)
-        if done is not None and done.completed_at is not None:
-            return Signed(envelope_id=done.envelope_id, at=done.completed_at)
-        return DayReached(day=ends) if all([is_booked(await read_term(t.subscription_id)) for t in live]) else None
-
-    event = await wait_for(
-        case,
-        Wait(
-            name="unsigned-by-us",
-            awaited=settings.contracts,
-            what=f"Decide: the customer has signed, we have not, and the month ends on {ends}",
-            form=UnsignedByUsForm,
-            may_decide=(settings.contracts, settings.msp_signer),
-            role="contracts",
-            until=case.now() + DAY,
-            letter=bridge_letters.by_hand(
-                "unsigned-by-us",
-                case,
-                (settings.contracts, settings.msp_signer),
-                "Countersign now; or decide in the form what becomes of the bridge.",
-                f"before {ends}",
-                "Nothing is cancelled by itself: without a decision the bridge renews for another month.",
-            ),
-        ),
-        look,
-    )
-    said = f"{event.by}: {event.choice}. {event.why}" if isinstance(event, Decided) else type(event).__name__
-    await case.record("unsigned by us", f"The customer signed in time, we did not. {said}")
-    return await nothing_to_do(case, "The customer signed in time.")
-
-
-async def renewed_unsigned(case: Case, ids: BridgeIds, renewed: list[TermReading]) -> State[Any]:
-    """The month has renewed although nobody signed: a person has seven days to get out of it (pax8.md §7)."""
-    calendar = office().settings.calendar
-    until = calendar.term_end(exit_until(renewed))
-    began = until - SEVEN_DAYS
-    what = bridge_letters.renewed_unsigned(began, until)
-    return await hand_to_person(case, ids, renewed, what, f"by {until}", f"renewed-{began:%Y%m%d}")
-
-
-async def tell_by_hand(
-    case: Case, ids: BridgeIds, live: list[TermReading], why: str, by_when: str = "", key: str = "deadline"
-) -> str:
-    """A top-priority ticket and a mail with the date by which a person must act (decision 6)."""
-    calendar = office().settings.calendar
-    ends = [term.term_end for term in live if term.term_end]
-    by_when = by_when or (calendar.in_words(last_moment(live)) if ends else "today")
-    names = "; ".join(f"{term.product_name} ({term.subscription_id})" for term in live)
-    what = f"Book the end of the bridge in the Pax8 portal, and tell the customer: {names}. {why}"
-    ticket = await office().autotask.ticket(ids.ticket_id)
-    await open_ticket(f"{ids.reference}:{key}", ticket.company_id, case.title, what, case.requester, 1, True)
-    otherwise = "Otherwise the bridge renews for another month."
-    to = (case.requester, await colleague(ids.senior), office().settings.contracts)
-    await case.send(bridge_letters.by_hand(f"by-hand-{key}", case, to, what, by_when, otherwise))
-    return what
-
-
-async def hand_to_person(
-    case: Case, ids: BridgeIds, live: list[TermReading], why: str, by_when: str = "", key: str = "deadline"
-) -> State[Any]:
-    """What can't be booked or confirmed becomes a person's, and this run ends as that."""
-    what = await tell_by_hand(case, ids, live, why, by_when, key)
-    await case.record("handed to a person", what)
-    await wake_procedure(ids, "the deadline was handed to a person")
-    await case.show("Handed to a person")
-    return Cancelled(name="Handed to a person", message=what)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 
-from flows.agreement import end, end_without_order, rates_table, stand_by_decision
+from flows.decisions import end, end_without_order, stand_by_decision
 from flows.inbox import (
     Inbox,
     confirmed_by,
@@ -24,7 +24,7 @@ from rules.order import Term
 from rules.people import Person
 from rules.request import UnreadableAnswer, read_prices, read_seats
 from rules.written import PersonsReading, judge
-from tasks import agreements, bridge_letters, catalogue
+from tasks import agreement_letters, agreements, catalogue, terms_letters
 from tasks.authority import WrittenWord
 from tasks.case import Case
 from tasks.casefile import in_markdown
@@ -57,9 +57,9 @@ async def confirm_figures(case: Case, paper: Meanwhile) -> None:
             form=PricingForm,
             may_decide=(settings.pricing, settings.contracts),
             role="pricing",
-            explain=rates_table(request),
+            explain=agreement_letters.rates_table(request),
             check=readable,
-            letter=bridge_letters.figures_asked(case),
+            letter=terms_letters.figures_asked(case),
         ),
     )
     if not isinstance(event, PricesGiven):
@@ -162,7 +162,7 @@ async def offer_terms(case: Case, paper: Meanwhile, round_: int) -> TermsOffer:
         )
         kept = await case.journal.put(key, draft.model_dump(mode="json"))
     offer = TermsOffer.model_validate(kept)
-    mail = await case.send(bridge_letters.terms(case, offer))
+    mail = await case.send(terms_letters.terms(case, offer))
     sent = await when_sent(case.reference, mail)
     offer = offer.model_copy(
         update={"sent_at": sent.at, "message_id": sent.internet_message_id, "conversation_id": sent.conversation_id}
@@ -176,7 +176,7 @@ async def offer_terms(case: Case, paper: Meanwhile, round_: int) -> TermsOffer:
     await case.tag(f"conversation:{sent.conversation_id}", *confirms)
     await case.record(
         f"terms sent {round_}",
-        bridge_letters.terms_in_words(offer, request.bridge.contact.name),
+        terms_letters.terms_in_words(offer, request.bridge.contact.name),
         public=True,
     )
     return offer
@@ -218,7 +218,7 @@ async def wait_for_word(case: Case, paper: Meanwhile, offer: TermsOffer, round_:
             moments += [turn] if turn is not None else []
             return None
         moments.append(closes)
-        letter = bridge_letters.terms(case, offer)
+        letter = terms_letters.terms(case, offer)
         if case.now() >= reminded:
             again = await case.send(letter.again())
             await case.journal.put(f"reminded-{round_}", again.model_dump(mode="json"))
@@ -352,7 +352,7 @@ async def change_seats(case: Case, event: ReplyRead, round_: int) -> None:
 
 async def bridge_closed(case: Case, paper: Meanwhile, offer: TermsOffer) -> None:
     """No answer until two days after the day needed: closed, all told (B5). Raises `Ended` always."""
-    await case.send(bridge_letters.closed(case, offer))
+    await case.send(terms_letters.closed(case, offer))
     why = "The customer did not confirm the terms of the bridge in time."
     await end(case, paper.envelope, "No confirmation", why, by="the calendar")
 

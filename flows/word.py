@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from flows.agreement import end
+from flows.decisions import end
 from flows.inbox import Inbox, confirmed_by, confirming, explain_messages, press_reader, sort
 from rules.events import Confirmed, Event, NoAnswer, ReplyRead
 from rules.people import AuthorisedContact, Person

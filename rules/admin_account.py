@@ -99,47 +99,38 @@ def _account_flaws(wanted: Wanted, account: RecordSeen | None) -> tuple[Finding,
                 "Bring it back in IT Glue.",
             ),
         )
-    name, found = ACCOUNT, []
-    if account.organisation_id != wanted.organisation_id:
-        found.append(
-            _found(
-                Flaw.ACCOUNT_ELSEWHERE,
-                "P11",
-                f"{name} lies in another organisation.",
-                "Move it to the customer's organisation; if another customer's people saw it, change the password.",
-            )
-        )
-    domain = initial_domain(wanted.prefix)
-    if not account.user_name.strip().lower().endswith(f"@{domain}"):
-        found.append(
-            _found(
-                Flaw.USER_NAME,
-                "P7",
-                f"{name} has no user name of this tenant.",
-                f"Enter the admin's user name, which ends in @{domain}.",
-            )
-        )
-    if not account.stored:
-        found.append(
-            _found(
-                Flaw.PASSWORD_NOT_STORED,
-                "P9",
-                f"{name} still holds the placeholder.",
-                "Change the admin's password at Microsoft, and store the new one in this record.",
-            )
-        )
-    if account.otp is False:
-        found.append(
-            _found(
-                Flaw.NO_OTP,
-                "P9",
-                f"{name} has no one-time password.",
-                "Enrol the second factor at Microsoft, and enter its secret key as the OTP of this record.",
-            )
-        )
-    if account.seed_in_words:
-        found.append(_in_words(name))
-    return tuple(found)
+    name, domain = ACCOUNT, initial_domain(wanted.prefix)
+    return (
+        *_if(
+            account.organisation_id != wanted.organisation_id,
+            Flaw.ACCOUNT_ELSEWHERE,
+            "P11",
+            f"{name} lies in another organisation.",
+            "Move it to the customer's organisation; if another customer's people saw it, change the password.",
+        ),
+        *_if(
+            not account.user_name.strip().lower().endswith(f"@{domain}"),
+            Flaw.USER_NAME,
+            "P7",
+            f"{name} has no user name of this tenant.",
+            f"Enter the admin's user name, which ends in @{domain}.",
+        ),
+        *_if(
+            not account.stored,
+            Flaw.PASSWORD_NOT_STORED,
+            "P9",
+            f"{name} still holds the placeholder.",
+            "Change the admin's password at Microsoft, and store the new one in this record.",
+        ),
+        *_if(
+            account.otp is False,
+            Flaw.NO_OTP,
+            "P9",
+            f"{name} has no one-time password.",
+            "Enrol the second factor at Microsoft, and enter its secret key as the OTP of this record.",
+        ),
+        *_in_words(account.seed_in_words, name),
+    )
 
 
 def _key_flaws(wanted: Wanted, account: RecordSeen | None, key: RecordSeen | None) -> tuple[Finding, ...]:
@@ -152,47 +143,39 @@ def _key_flaws(wanted: Wanted, account: RecordSeen | None, key: RecordSeen | Non
                 "Bring it back in IT Glue.",
             ),
         )
-    name, found = KEY, []
-    if key.organisation_id != wanted.organisation_id:
-        found.append(
-            _found(
-                Flaw.KEY_ELSEWHERE,
-                "P12",
-                f"{name} lies in another organisation.",
-                "Move it to the customer's organisation; if others saw it, enrol the second factor anew.",
-            )
-        )
-    if key.category_id != wanted.key_category_id:
-        found.append(
-            _found(
-                Flaw.CATEGORY,
-                "P12",
-                f"{name} is not of the type '{wanted.key_category}'.",
-                f"Choose the category '{wanted.key_category}'.",
-            )
-        )
-    found += _access_flaws(wanted, key)
-    if account is not None and key.record_id not in account.related_passwords:
-        found.append(
-            _found(
-                Flaw.NOT_RELATED,
-                "P12",
-                f"{name} is not a related item of the admin account's password.",
-                "Add it there under Related Items.",
-            )
-        )
-    if not key.stored:
-        found.append(
-            _found(
-                Flaw.KEY_NOT_STORED,
-                "P12",
-                f"{name} still holds the placeholder.",
-                "Paste the secret key into its password field.",
-            )
-        )
-    if key.seed_in_words:
-        found.append(_in_words(name))
-    return tuple(found)
+    name = KEY
+    return (
+        *_if(
+            key.organisation_id != wanted.organisation_id,
+            Flaw.KEY_ELSEWHERE,
+            "P12",
+            f"{name} lies in another organisation.",
+            "Move it to the customer's organisation; if others saw it, enrol the second factor anew.",
+        ),
+        *_if(
+            key.category_id != wanted.key_category_id,
+            Flaw.CATEGORY,
+            "P12",
+            f"{name} is not of the type '{wanted.key_category}'.",
+            f"Choose the category '{wanted.key_category}'.",
+        ),
+        *_access_flaws(wanted, key),
+        *_if(
+            account is not None and key.record_id not in account.related_passwords,
+            Flaw.NOT_RELATED,
+            "P12",
+            f"{name} is not a related item of the admin account's password.",
+            "Add it there under Related Items.",
+        ),
+        *_if(
+            not key.stored,
+            Flaw.KEY_NOT_STORED,
+            "P12",
+            f"{name} still holds the placeholder.",
+            "Paste the secret key into its password field.",
+        ),
+        *_in_words(key.seed_in_words, name),
+    )
 
 
 def _access_flaws(wanted: Wanted, key: RecordSeen) -> list[Finding]:
@@ -212,8 +195,9 @@ def _access_flaws(wanted: Wanted, key: RecordSeen) -> list[Finding]:
     return found
 
 
-def _in_words(name: str) -> Finding:
-    return _found(
+def _in_words(wrong: bool, name: str) -> tuple[Finding, ...]:
+    return _if(
+        wrong,
         Flaw.SECRET_IN_WORDS,
         "P12",
         f"{name} holds what looks like a secret key in its name or notes, and everybody reads them.",
@@ -241,26 +225,22 @@ def flaws_at_microsoft(seen: SeenAtMicrosoft) -> tuple[Finding, ...]:
                 "Correct the user name in IT Glue.",
             ),
         )
-    found = []
-    if seen.password_changed is False:
-        found.append(
-            _found(
-                Flaw.PASSWORD_NOT_CHANGED,
-                "P9",
-                f"Microsoft says that the password of {seen.user_name} was never changed.",
-                "Change it, and store the new one in IT Glue.",
-            )
-        )
-    if seen.second_factors == 0:
-        found.append(
-            _found(
-                Flaw.NO_SECOND_FACTOR,
-                "P9",
-                f"Microsoft shows no authenticator for {seen.user_name}.",
-                "Enrol the second factor, and store its secret key in the two records of IT Glue.",
-            )
-        )
-    return tuple(found)
+    return (
+        *_if(
+            seen.password_changed is False,
+            Flaw.PASSWORD_NOT_CHANGED,
+            "P9",
+            f"Microsoft says that the password of {seen.user_name} was never changed.",
+            "Change it, and store the new one in IT Glue.",
+        ),
+        *_if(
+            seen.second_factors == 0,
+            Flaw.NO_SECOND_FACTOR,
+            "P9",
+            f"Microsoft shows no authenticator for {seen.user_name}.",
+            "Enrol the second factor, and store its secret key in the two records of IT Glue.",
+        ),
+    )
 
 
 def unread(otp: bool | None, seen: SeenAtMicrosoft | None) -> tuple[str, ...]:
@@ -275,3 +255,7 @@ def unread(otp: bool | None, seen: SeenAtMicrosoft | None) -> tuple[str, ...]:
 
 def _found(flaw: Flaw, clause: str, what: str, way_out: str) -> Finding:
     return Finding(flaw=flaw, clause=clause, what=what, way_out=way_out)
+
+
+def _if(wrong: bool, flaw: Flaw, clause: str, what: str, way_out: str) -> tuple[Finding, ...]:
+    return (_found(flaw, clause, what, way_out),) if wrong else ()

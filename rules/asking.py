@@ -24,3 +24,8 @@ class Asking(Asker):
     reference: Filled
     run_id: str
     currency: str
+
+    @property
+    def title(self) -> str:
+        """What it is called: customer, and what is asked for."""
+        raise NotImplementedError

@@ -131,3 +131,16 @@ def end_reaching(start: date, months: int, wished: date) -> date:
     while term_end_after(start, months, terms) < wished:
         terms += 1
     return term_end_after(start, months, terms)
+
+
+def first_day(start: datetime) -> date:
+    """The day a subscription starts. Pax8 gives a day as midnight UTC (pax8.md §7): in the MSP's zone it is the eve."""
+    return start.astimezone(UTC).date()
+
+
+def term_before(start: date, ends_on: date, months: int) -> date:
+    """The start of the term that ends on that day."""
+    terms = 1
+    while term_end_after(start, months, terms) < ends_on:
+        terms += 1
+    return term_end_after(start, months, terms - 1)

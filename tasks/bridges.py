@@ -1,6 +1,6 @@
 """A bridge under way: what names it, its dates as Pax8 gave them, its reminder and its deadline (B4, B7)."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from prefect.client.orchestration import get_client
@@ -8,16 +8,17 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.states import Cancelled
 
 from rules.bridge import BridgeDates
+from rules.calendar import first_day
 from rules.order import Frozen
 from rules.request import CheckedRequest
 from tasks.case import Case
-from tasks.ending import BridgeIds
+from tasks.ending import BridgeIds, is_booked, read_term
 from tasks.journal import Journal
 from tasks.licences import Licence
 from tasks.office import office
-from tasks.runs import runs_tagged
+from tasks.runs import runs_tagged, wake
 from tasks.schedule import GUARD_END, SIGNATURE_DEADLINE, book_timed
-from tasks.tickets import open_reminder
+from tasks.tickets import complete_ticket, note_stage, open_reminder
 
 OPEN = "bridge-open"
 DEADLINE = "signature-deadline"
@@ -41,9 +42,7 @@ class Bridge(Frozen):
 def dates_of(licences: tuple[Licence, ...], ordered_at: datetime) -> BridgeDates:
     """The dates of a bridge by its earliest end. Without any end the month from its start is taken (Words)."""
     calendar, days = office().settings.calendar, office().settings.change_over_days
-    start = min(
-        (one.start.astimezone(UTC).date() for one in licences if one.start), default=calendar.day_of(ordered_at)
-    )
+    start = min((first_day(one.start) for one in licences if one.start), default=calendar.day_of(ordered_at))
     ends = [one.renews for one in licences if one.renews is not None]
     return BridgeDates.of(start, min(ends), calendar, days) if ends else BridgeDates.foretold(start, calendar, days)
 
@@ -139,3 +138,48 @@ async def request_of(ids: BridgeIds) -> CheckedRequest | None:
         return None
     kept = (await Journal.load(run_id)).get("checked-request")
     return CheckedRequest.model_validate(kept) if kept is not None else None
+
+
+async def all_booked(subscriptions: tuple[str, ...]) -> bool:
+    """Whether every subscription of a bridge ends with its term, or has ended."""
+    return all([is_booked(await read_term(one)) for one in subscriptions])
+
+
+async def all_ended(subscriptions: tuple[str, ...]) -> bool:
+    """Whether every subscription of a bridge has ended."""
+    return all([(await read_term(one)).status == "Cancelled" for one in subscriptions])
+
+
+async def dates_now(bought: Bridge) -> BridgeDates:
+    """The bridge's dates by what Pax8 says now: an end that moved gives another cut-off."""
+    ends = [term.commitment_end for one in bought.ids.subscriptions if (term := await read_term(one)).commitment_end]
+    end = min(ends, default=bought.dates.commitment_end)
+    if office().settings.calendar.term_end(end) == bought.dates.term_end:
+        return bought.dates
+    moved = tuple(one.model_copy(update={"renews": end}) for one in bought.licences)
+    return dates_of(moved, bought.ordered_at)
+
+
+async def as_it_is(bought: Bridge) -> Bridge:
+    """The bridge with the dates that Pax8 shows now."""
+    return bought.model_copy(update={"dates": await dates_now(bought)})
+
+
+async def reminder_done(case: Case, bought: Bridge, text: str) -> None:
+    """B6: a note on the reminder, and it is completed."""
+    await note_stage(case.reference, bought.ids.reminder_id, "reminder", text, "", case.run_link, False)
+    await complete_ticket(bought.ids.reminder_id, f"{text} ({case.reference})")
+
+
+async def close_the_bridge(case: Case) -> None:
+    """Nothing more is to be watched for this bridge's cut-off."""
+    await case.untag(OPEN)
+
+
+async def wake_procedure(ids: BridgeIds, what: str) -> None:
+    """Wake the bridge's own run, if there is one."""
+    try:
+        run_id = UUID(ids.procedure_run_id)
+    except ValueError:
+        return
+    await wake(run_id, "DocuSign, read by signature-deadline", what)

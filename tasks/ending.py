@@ -6,12 +6,12 @@ from datetime import date, datetime, timedelta
 from dateutil.relativedelta import relativedelta
 from pydantic import AwareDatetime, ValidationError
 
-from rules.authority import EndAuthority, SignedAgreement
+from rules.authority import EndAuthority, NotCovered, SignedAgreement
 from rules.bridge import bridge_reference
 from rules.endings import AgreementDead, SignedEnd, Successor, Superseded, UnsignedAtCutoff
 from rules.order import Frozen, Term
 from rules.request import CheckedRequest
-from tasks.agreements import read_envelopes_of, read_signed_agreement
+from tasks.agreements import NotSigned, read_envelopes_of, read_signed_agreement
 from tasks.licences import AuthorityUsed, Before, UnclearOrder, before_of, holder
 from tasks.office import office
 from tasks.step import assert_run_is_ours, step
@@ -25,6 +25,8 @@ BRIDGE_BEGINS_WITHIN = timedelta(days=7)
 """How long after its marker a bridge's subscription may begin: what begins later is another one."""
 FEW = 3
 """So many subscriptions are read one by one."""
+SEVEN_DAYS = timedelta(days=7)
+"""How long after a renewal Pax8 still lets a month go (pax8.md §7)."""
 
 
 class TermReading(Frozen):
@@ -114,6 +116,10 @@ class EndNotShown(Exception):
 
 class EndNotAgreed(Exception):
     """The evidence doesn't end this subscription at this term's end. Nothing was booked."""
+
+
+NOT_BOOKED = (EndNotShown, EndNotAgreed, NotCovered, NotSigned, VendorRefused)
+"""Why an end could not be booked, where a person has to do it, or a later look."""
 
 
 async def book_end(

@@ -16,8 +16,8 @@ from rules.request import CheckedRequest
 from rules.written import OnTicket
 from tasks import catalogue
 from tasks.authority import Basis, assert_mapped_products, read_authority, who_gave
+from tasks.customers import domains_of
 from tasks.office import office
-from tasks.requests import domains_of
 from tasks.step import assert_run_is_ours, step
 from tasks.tenant import find_tenant, still_no_tenant
 from tasks.tickets import MARKER, add_marker, marker_prefix, markers_of

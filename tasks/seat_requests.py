@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from rules.asking import Asker
+from rules.asking import Asker, Asking
 from rules.order import Billing, Frozen, Term
 from rules.people import AuthorisedContact
 from rules.product_map import MappedProduct
@@ -11,19 +11,12 @@ from rules.request import Customer
 from rules.seats import HeldSeats, SeatRequest, above_limit, check_increase
 from rules.subscribed import LiveSubscription, relatives
 from tasks import catalogue
-from tasks.case import Case
+from tasks.case import Case, Subject
 from tasks.contacts import authorised_contacts, check_confirmer
+from tasks.customers import domains_of, the_company, the_pax8_company
+from tasks.double_starts import one_start_each
 from tasks.office import office
-from tasks.requests import (
-    as_person,
-    colleague,
-    domains_of,
-    one_start_each,
-    recalled,
-    the_company,
-    the_pax8_company,
-    the_ticket,
-)
+from tasks.requests import as_person, colleague, recalled, the_ticket
 from tasks.tenant import FoundTenant, find_tenant
 from vendors.errors import NotFound, VendorError
 from vendors.errors import Refused as VendorRefused
@@ -142,6 +135,19 @@ async def look_up(
         product_name=mapped.agreement_name,
     )
     return asker, mapped
+
+
+def about(case: Case, asked: Asking, facts: tuple[tuple[str, str], ...]) -> None:
+    """What the run is about, on its page and in its mails: more seats, or a wished end."""
+    case.about(
+        Subject(
+            title=asked.title,
+            ticket_id=asked.ticket_id,
+            ticket_number=asked.ticket_number,
+            requester=asked.requester,
+            facts=facts,
+        )
+    )
 
 
 def seats_tag(ticket: str, product: str) -> str:

@@ -16,10 +16,11 @@ from tasks.bridges import OPEN
 from tasks.case import Case
 from tasks.claims import said_of
 from tasks.contacts import authorised_contacts
+from tasks.double_starts import one_start_each
 from tasks.ending import BridgeIds, EndNotAgreed, TermReading, book_end
 from tasks.licences import AuthorityUsed, first_holder, holder
 from tasks.office import office
-from tasks.requests import one_start_each, recalled
+from tasks.requests import recalled
 from tasks.runs import runs_tagged
 from tasks.seat_requests import held_seats, look_up, refuse_new
 from tasks.seats import history_of

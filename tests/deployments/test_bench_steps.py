@@ -1,32 +1,22 @@
 """The miniature's steps over real HTTP: what another engine runs again after a crash is done once all the same."""
 
-import threading
-import time
 from collections.abc import Iterator
 
 import httpx
 import pytest
-import uvicorn
 
 from deployments.bench.engine.vendors import NotInOrder, Vendors
 from deployments.bench.engines import EngineBench, request_of
 from deployments.bench.results import NotMeasured
-from sandbox.app import create_app
+from tests.serving import sandbox_served
 
 NOWHERE = "http://127.0.0.1:9/hooks/docusign"
 
 
 @pytest.fixture
 def sandbox_url() -> Iterator[str]:
-    server = uvicorn.Server(uvicorn.Config(create_app(), host="127.0.0.1", port=0, log_level="warning"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        assert thread.is_alive(), "the sandbox didn't start"
-        time.sleep(0.01)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    server.should_exit = True
-    thread.join(timeout=10)
+    with sandbox_served() as address:
+        yield address
 
 
 def test_each_step_run_twice_has_one_effect_and_nothing_is_ordered_unsigned(sandbox_url: str) -> None:

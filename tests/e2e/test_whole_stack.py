@@ -88,8 +88,8 @@ def test_new_code_under_a_waiting_run_finishes_it_without_repeating_a_step(
     for file in (code / "tasks").glob("*.py"):
         text = file.read_text().replace("\nasync def ", "\n# edited under a waiting run\nasync def ")
         file.write_text(text.replace('    """', '    """Edited. ', 1))
-    purchase = code / "flows" / "purchase.py"
-    purchase.write_text(purchase.read_text().replace("was asked to begin billing.", "was asked, by new code."))
+    leg = code / "flows" / "provisioning.py"
+    leg.write_text(leg.read_text().replace("was asked to begin billing.", "was asked, by new code."))
     stack.deploy()
     player.sign(envelope)
     player.wait_until_done(run_id)

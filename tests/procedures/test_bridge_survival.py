@@ -1,24 +1,19 @@
 """A bridge survives the death of its process at any instant: exactly one of everything (I3, I4)."""
 
-import asyncio
 import json
 import os
-import signal
 from collections import Counter
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
 import httpx
 import pytest
-from prefect.client.orchestration import get_client
 from prefect.context import TaskRunContext
-from prefect.states import Pending
 
-import vendors.http
 from tests.procedures import doomed
 from tests.procedures.bridges import MINUTE, answer_terms, booked, bought, the_bridge
+from tests.procedures.doomed import answer, play_in_processes
 from tests.procedures.harness import Bench
 from tests.procedures.people import WEBHOOK, mails, ordered, settings
 from tests.procedures.requests import ADA, MATTHEW, TOM, bridge
@@ -44,57 +39,6 @@ def known_as(request: httpx.Request) -> str:
     return f"{context.task.name if context is not None else ''} {request.method} {doomed.IDS.sub('…', path)}"
 
 
-def live_until_a_new_call(run_id: UUID, survived: Path, named: Callable[[httpx.Request], str]) -> None:
-    """The child: play one segment; die after the first call that isn't in the file, having written it there."""
-    done = set(survived.read_text().splitlines()) if survived.exists() else set()
-
-    async def die(request: httpx.Request, response: httpx.Response | None) -> None:
-        if response is None or any(word in request.url.path for word in doomed.TOKENS):
-            return
-        name = named(request)
-        if name and name not in done:
-            with survived.open("a") as file:
-                file.write(name + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    vendors.http.observers.append(die)
-    asyncio.run(doomed.play(run_id))
-
-
-async def segment(run_id: UUID, survived: Path, named: Callable[[httpx.Request], str] = known_as) -> bool:
-    """Play a segment in a child; True if it was killed."""
-    child = doomed._context.Process(target=live_until_a_new_call, args=(run_id, survived, named))
-    child.start()
-    await asyncio.to_thread(child.join, 120)
-    if child.is_alive():
-        child.kill()
-        raise AssertionError("a segment hangs")
-    assert child.exitcode in (0, -signal.SIGKILL), f"the segment's process ended with {child.exitcode}"
-    return child.exitcode == -signal.SIGKILL
-
-
-async def play(bench: Bench, run: UUID, survived: Path, named: Callable[[httpx.Request], str] = known_as) -> int:
-    """Play segments in processes of their own until the run waits, sleeps or ends; returns how many were killed."""
-    killed = 0
-    for _ in range(500):
-        state = await bench.state(run)
-        if not state.is_scheduled():
-            return killed
-        async with get_client() as client:
-            await client.set_flow_run_state(run, Pending(), force=True)
-        if await segment(run, survived, named):
-            killed += 1
-            await doomed.found_lost(run)
-    raise AssertionError("five hundred segments and no end")
-
-
-async def answer(run: UUID, **form: str) -> None:
-    async with get_client() as client:
-        await client.resume_flow_run(run, run_input=form)
-
-
 # The people
 
 
@@ -102,7 +46,7 @@ async def drive(bench: Bench, run: UUID, survived: Path) -> int:
     """Play an annual bridge to its end, as customer, pricing and time do; returns the number of kills."""
     killed, reminded, signed = 0, False, False
     for _ in range(60):
-        killed += await play(bench, run, survived)
+        killed += await play_in_processes(bench, run, survived, known_as)
         if (await bench.state(run)).is_final():
             return killed
         wait = await bench.waits_for(run)
@@ -191,7 +135,7 @@ async def test_a_deadline_killed_after_every_call_cancels_and_tells_once(bench: 
     bench.sandbox.set_clock(found.dates.cut_off + 2 * MINUTE)
     [planned] = await bench.runs("signature-deadline")
     survived = tmp_path / "survived"
-    killed = await play(bench, planned.id, survived)
+    killed = await play_in_processes(bench, planned.id, survived, known_as)
     state = await bench.state(planned.id)
     assert state.is_completed(), f"{state.name}: {state.message}"
     assert killed == len(survived.read_text().splitlines())

@@ -1,20 +1,16 @@
 """The leg of a new customer survives the death of its process after any of its writes: one of everything (I3)."""
 
-import asyncio
 import os
-import signal
 from collections import Counter
 from pathlib import Path
 from uuid import UUID
 
 import httpx
 import pytest
-from prefect.client.orchestration import get_client
 from prefect.context import FlowRunContext, TaskRunContext
-from prefect.states import Pending
 
-import vendors.http
 from tests.procedures import doomed
+from tests.procedures.doomed import answer, play_in_processes
 from tests.procedures.harness import Bench
 from tests.procedures.people import WEBHOOK, ordered
 from tests.procedures.requests import ROBERTA, SAM, TOM
@@ -60,48 +56,6 @@ def known_as(request: httpx.Request) -> str:
     return f"{step} {request.method} {doomed.IDS.sub('…', path)} {about}"
 
 
-def live_until_a_new_call(run_id: UUID, survived: Path) -> None:
-    """The child: play one segment; die after the first call that isn't in the file, having written it there."""
-    done = set(survived.read_text().splitlines()) if survived.exists() else set()
-
-    async def die(request: httpx.Request, response: httpx.Response | None) -> None:
-        if response is None or any(word in request.url.path for word in doomed.TOKENS):
-            return
-        name = known_as(request)
-        if name and name not in done:
-            with survived.open("a") as file:
-                file.write(name + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    vendors.http.observers.append(die)
-    asyncio.run(doomed.play(run_id))
-
-
-async def play_in_processes(bench: Bench, run: UUID, survived: Path) -> int:
-    """Segments in processes of their own until the run waits or ends; returns how many were killed."""
-    killed = 0
-    for _ in range(600):
-        if not (await bench.state(run)).is_scheduled():
-            return killed
-        async with get_client() as client:
-            await client.set_flow_run_state(run, Pending(), force=True)
-        child = doomed._context.Process(target=live_until_a_new_call, args=(run, survived))
-        child.start()
-        await asyncio.to_thread(child.join, 120)
-        assert child.exitcode in (0, -signal.SIGKILL), child.exitcode
-        if child.exitcode:
-            killed += 1
-            await doomed.found_lost(run)
-    raise AssertionError("six hundred segments and no end")
-
-
-async def answer(run: UUID, **form: str) -> None:
-    async with get_client() as client:
-        await client.resume_flow_run(run, run_input=form)
-
-
 async def act(bench: Bench, run: UUID, wait: str) -> dict[str, str]:
     """What whoever is awaited does, outside and in the form."""
     let_microsoft_work(bench)
@@ -128,7 +82,7 @@ async def drive(bench: Bench, run: UUID, survived: Path) -> int:
     """Play a run to its end, as people, Microsoft and time do; returns how many of its processes were killed."""
     killed = 0
     for _ in range(60):
-        killed += await play_in_processes(bench, run, survived)
+        killed += await play_in_processes(bench, run, survived, known_as)
         state = await bench.state(run)
         if state.is_final():
             assert state.is_completed(), f"{state.name}: {state.message}"

@@ -1,6 +1,7 @@
 """Prices before the term is chosen, and contracts' hand on the draft (N2, N4, decision 2)."""
 
 import json
+import re
 
 from prefect.client.orchestration import get_client
 
@@ -20,7 +21,8 @@ from tests.procedures.people import (
 from tests.procedures.requests import ADA, MATTHEW, ROBERTA, SAM, TOM, contoso
 
 CONTOSO_TICKET = 700175
-VISIO_COST = {"5.04", "4.20", "50.40"}
+VISIO_COST = re.compile(r"(?<![\d:.])(?:5\.04|4\.20|50\.40)(?!\d)")
+"""Our cost, as an amount: the seconds of a timestamp may be 04.20 as well."""
 """What Pax8 asks of us for Visio Plan 1: monthly, annual by the month, annual by the year."""
 
 
@@ -70,7 +72,7 @@ async def test_pricing_confirms_before_the_customer_hears_a_figure(bench: Bench)
     [billing] = mails(bench, ROBERTA, "begin billing")
     assert "5.45 USD per seat" in billing.text
     seen = await seen_by_people(bench)
-    assert not [cost for cost in VISIO_COST if cost in seen]
+    assert not VISIO_COST.findall(seen)
 
 
 async def test_only_a_term_with_confirmed_prices_can_be_chosen(bench: Bench) -> None:

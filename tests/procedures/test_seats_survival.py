@@ -9,11 +9,12 @@ import httpx
 import pytest
 
 from tests.procedures import doomed, test_bridge_survival
+from tests.procedures.doomed import answer, play_in_processes
 from tests.procedures.harness import Bench
 from tests.procedures.requests import ADA, TOM
 from tests.procedures.seats import FABRIKAM, annual_more, answer_question, changes, held, more
 from tests.procedures.test_add_seats import offered
-from tests.procedures.test_bridge_survival import SOAK, answer, play
+from tests.procedures.test_bridge_survival import SOAK
 
 STANDARD = "Microsoft 365 Business Standard"
 
@@ -42,7 +43,7 @@ async def drive(bench: Bench, run: UUID, survived: Path, kind: str) -> int:
     """Play a procedure to its end, as customer and requester do; returns the number of kills."""
     killed = 0
     for _ in range(40):
-        killed += await play(bench, run, survived, known_as)
+        killed += await play_in_processes(bench, run, survived, known_as)
         if (await bench.state(run)).is_final():
             return killed
         wait = await bench.waits_for(run)
@@ -94,14 +95,14 @@ async def test_a_wished_end_killed_after_every_call_is_booked_once(bench: Bench,
     wished = (bench.sandbox.today() + timedelta(days=20)).isoformat()
     run = await bench.start(**form, end_date=wished)
     survived = tmp_path / "survived"
-    killed = await play(bench, run, survived, known_as)
+    killed = await play_in_processes(bench, run, survived, known_as)
     evidence = (await offered(bench, run))[-1]
     await answer(run, action="the message confirms it", decided_by=TOM, evidence=evidence)
-    killed += await play(bench, run, survived, known_as)
+    killed += await play_in_processes(bench, run, survived, known_as)
     assert await bench.waits_for(run) == "term-1"
     bench.sandbox.advance(days=20)
     await answer(run, action="look again", decided_by="clock", note="")
-    killed += await play(bench, run, survived, known_as)
+    killed += await play_in_processes(bench, run, survived, known_as)
     state = await bench.state(run)
     assert state.is_completed(), f"{state.name}: {state.message}"
     assert killed == len(survived.read_text().splitlines())

@@ -6,10 +6,8 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
-from prefect.client.orchestration import get_client
-from prefect.states import Pending
 
-from tests.procedures.doomed import found_lost, segment_in_a_process
+from tests.procedures.doomed import answer, play_in_processes
 from tests.procedures.harness import Bench
 from tests.procedures.requests import ROBERTA, TOM, contoso
 
@@ -33,21 +31,6 @@ def assert_exactly_one_of_everything(bench: Bench) -> None:
     assert set(files.values()) == {1}, files
 
 
-async def play_in_processes(bench: Bench, run: UUID, survived: Path | None) -> int:
-    """Play segments in processes of their own until the run waits or ends; returns how many were killed."""
-    killed = 0
-    for _ in range(400):
-        state = await bench.state(run)
-        if not state.is_scheduled():
-            return killed
-        async with get_client() as client:
-            await client.set_flow_run_state(run, Pending(), force=True)
-        if await segment_in_a_process(run, survived):
-            killed += 1
-            await found_lost(run)
-    raise AssertionError("four hundred segments and no end")
-
-
 async def drive(bench: Bench, run: UUID, survived: Path | None) -> int:
     """Play a procedure to its end, answering its forms as people do; returns the number of kills."""
     killed = 0
@@ -57,15 +40,14 @@ async def drive(bench: Bench, run: UUID, survived: Path | None) -> int:
         if state.is_final():
             return killed
         wait = await bench.waits_for(run)
-        answer = {"action": "look again", "decided_by": "DocuSign webhook", "note": ""}
+        form = {"action": "look again", "decided_by": "DocuSign webhook", "note": ""}
         if wait.startswith("release"):
-            answer = {"action": "release", "decided_by": ROBERTA}
+            form = {"action": "release", "decided_by": ROBERTA}
         elif wait == "signature":
             bench.sandbox.post(f"envelopes/{await bench.envelope(run)}/sign")
         elif wait.startswith("unclear-order"):
-            answer = {"action": "no order is there", "decided_by": TOM, "note": "looked into the portal"}
-        async with get_client() as client:
-            await client.resume_flow_run(run, run_input=answer)
+            form = {"action": "no order is there", "decided_by": TOM, "note": "looked into the portal"}
+        await answer(run, **form)
     raise AssertionError("sixty waits and no end")
 
 

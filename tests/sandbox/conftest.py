@@ -1,6 +1,5 @@
 """The sandbox served over real HTTP: one server a session, a freshly seeded world for each test."""
 
-import threading
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -9,9 +8,8 @@ from urllib.parse import urlsplit
 import httpx
 import jwt
 import pytest
-import uvicorn
 
-from sandbox.app import create_app
+from tests.serving import sandbox_served
 
 
 class Served:
@@ -67,15 +65,8 @@ class Served:
 @pytest.fixture(scope="session")
 def server_address() -> Iterator[str]:
     """The address of a sandbox that keeps nothing, served by uvicorn in a thread of this process."""
-    server = uvicorn.Server(uvicorn.Config(create_app(), host="127.0.0.1", port=0, log_level="warning"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        assert thread.is_alive(), "the sandbox didn't start"
-        time.sleep(0.01)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    server.should_exit = True
-    thread.join(timeout=10)
+    with sandbox_served() as address:
+        yield address
 
 
 @pytest.fixture

@@ -1,17 +1,21 @@
-"""A sandbox of its own for the vendors' tests, as a separate process, over real HTTP."""
+"""A sandbox of its own for the vendors' tests, as a separate process, over real HTTP; clients that several share."""
 
 import os
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from pydantic import SecretStr
+
+from vendors.graph import GraphPartner, GraphPartnerBlock
+from vendors.itglue import ITGlue, ITGlueBlock
 
 ROOT = Path(__file__).parents[2]
 
@@ -71,6 +75,35 @@ def sandbox(sandbox_process: SandboxAddress) -> Iterator[SandboxAddress]:
     """The sandbox; faults that a test leaves behind are taken away."""
     yield sandbox_process
     sandbox_process.control("DELETE", "faults")
+
+
+def itglue_block(sandbox: SandboxAddress) -> ITGlueBlock:
+    credentials = sandbox.credentials["itglue"]
+    return ITGlueBlock(api_key=SecretStr(credentials["api_key"]), address=credentials["base_url"])
+
+
+@pytest.fixture
+async def itglue(sandbox: SandboxAddress) -> AsyncIterator[ITGlue]:
+    async with itglue_block(sandbox).client() as client:
+        yield client
+
+
+def partner_block(sandbox: SandboxAddress) -> GraphPartnerBlock:
+    credentials = sandbox.credentials["graph_partner"]
+    return GraphPartnerBlock(
+        tenant_id=credentials["tenant_id"],
+        client_id=credentials["client_id"],
+        client_secret=SecretStr(credentials["client_secret"]),
+        refresh_token=SecretStr(credentials["refresh_token"]),
+        address=credentials["graph_url"],
+        login_address=credentials["login_url"],
+    )
+
+
+@pytest.fixture
+async def partner(sandbox: SandboxAddress) -> AsyncIterator[GraphPartner]:
+    async with partner_block(sandbox).client() as client:
+        yield client
 
 
 def _credentials(base_url: str, process: subprocess.Popen[bytes], log: Path) -> dict[str, Any]:

@@ -9,12 +9,11 @@ from urllib.parse import quote
 import pytest
 from pydantic import SecretStr
 
-from tests.vendors.conftest import SandboxAddress
+from tests.vendors.conftest import SandboxAddress, partner_block
 from vendors.graph import (
     GraphMail,
     GraphMailBlock,
     GraphPartner,
-    GraphPartnerBlock,
     MailAttachment,
     MailRef,
     OutgoingMail,
@@ -34,27 +33,9 @@ def mail_block(sandbox: SandboxAddress) -> GraphMailBlock:
     )
 
 
-def partner_block(sandbox: SandboxAddress) -> GraphPartnerBlock:
-    credentials = sandbox.credentials["graph_partner"]
-    return GraphPartnerBlock(
-        tenant_id=credentials["tenant_id"],
-        client_id=credentials["client_id"],
-        client_secret=SecretStr(credentials["client_secret"]),
-        refresh_token=SecretStr(credentials["refresh_token"]),
-        address=credentials["graph_url"],
-        login_address=credentials["login_url"],
-    )
-
-
 @pytest.fixture
 async def mail(sandbox: SandboxAddress) -> AsyncIterator[GraphMail]:
     async with mail_block(sandbox).client() as client:
-        yield client
-
-
-@pytest.fixture
-async def partner(sandbox: SandboxAddress) -> AsyncIterator[GraphPartner]:
-    async with partner_block(sandbox).client() as client:
         yield client
 
 

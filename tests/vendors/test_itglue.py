@@ -1,31 +1,19 @@
 """The IT Glue client against the sandbox: organisations by Autotask id, assets without lost traits, no secrets."""
 
 import uuid
-from collections.abc import AsyncIterator
 from datetime import date
 from typing import Any
 
 import pytest
 from pydantic import SecretStr
 
-from tests.vendors.conftest import SandboxAddress
+from tests.vendors.conftest import SandboxAddress, itglue_block
 from tests.vendors.served import Asked, Vendor, served
 from vendors.http import NotFound, Refused, Unauthorised, UnclearOutcome
 from vendors.itglue import FieldMap, FlexibleAssetType, ITGlue, ITGlueBlock, LayoutMismatch, Organisation
 
 CONTOSO = 175  # its Autotask id
 NAMES = {"product": "application-name", "seats": "licence-count", "until": "renewal-date", "notes": "notes"}
-
-
-def block(sandbox: SandboxAddress) -> ITGlueBlock:
-    credentials = sandbox.credentials["itglue"]
-    return ITGlueBlock(api_key=SecretStr(credentials["api_key"]), address=credentials["base_url"])
-
-
-@pytest.fixture
-async def itglue(sandbox: SandboxAddress) -> AsyncIterator[ITGlue]:
-    async with block(sandbox).client() as client:
-        yield client
 
 
 @pytest.fixture
@@ -47,7 +35,7 @@ def product() -> str:
 
 async def test_check_says_in_one_line_that_the_key_works(sandbox: SandboxAddress) -> None:
     """It also keeps the key alive, which is revoked after 90 days without use."""
-    line = await block(sandbox).check()
+    line = await itglue_block(sandbox).check()
     assert line.startswith("IT Glue works")
     assert "\n" not in line
 

@@ -8,8 +8,6 @@ import pytest
 
 from tests.vendors.conftest import SandboxAddress
 from tests.vendors.served import Asked, Vendor, served
-from tests.vendors.test_graph import partner_block
-from tests.vendors.test_itglue import block as itglue_block
 from tests.vendors.test_pax8_sandbox import block as pax8_block
 from vendors.graph import GraphPartner
 from vendors.http import NotFound, Refused, Unauthorised
@@ -24,18 +22,6 @@ ALL_TYPES = tuple(ContactType(type=kind, primary=True) for kind in ("Admin", "Bi
 @pytest.fixture
 async def pax8(sandbox: SandboxAddress) -> AsyncIterator[Pax8]:
     async with pax8_block(sandbox).client() as client:
-        yield client
-
-
-@pytest.fixture
-async def itglue(sandbox: SandboxAddress) -> AsyncIterator[ITGlue]:
-    async with itglue_block(sandbox).client() as client:
-        yield client
-
-
-@pytest.fixture
-async def partner(sandbox: SandboxAddress) -> AsyncIterator[GraphPartner]:
-    async with partner_block(sandbox).client() as client:
         yield client
 
 

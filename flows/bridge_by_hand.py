@@ -1,0 +1,105 @@
+"""What a person must do about a bridge: handed over with a date, and watched until it is done (I4, I5)."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from prefect.client.schemas.objects import State
+
+from rules.bridge import BridgeDates
+from rules.events import DeadlinePassed, Decided, Event
+from tasks import bridge_letters
+from tasks.bridges import Bridge, all_booked, book_deadline, close_the_bridge, dates_now
+from tasks.case import Case, Ended
+from tasks.ending import SEVEN_DAYS, month_began
+from tasks.forms import DeskForm
+from tasks.office import office
+from tasks.tickets import open_ticket
+from tasks.waiting import Wait, wait_for
+
+DAY = timedelta(days=1)
+
+
+async def follow_the_term(case: Case, bought: Bridge) -> BridgeDates:
+    """The bridge's dates by what Pax8 says now; a person is told of an end that moved (B7)."""
+    dates = await dates_now(bought)
+    await tell_of_another_end(case, bought, dates)
+    return dates
+
+
+async def tell_of_another_end(case: Case, bought: Bridge, dates: BridgeDates) -> None:
+    """An end that moved, or a month that renewed: a run for the new cut-off, and a person is told (B7, I4)."""
+    if dates.term_end == bought.dates.term_end:
+        return
+    calendar = office().settings.calendar
+    await book_deadline(bought.ids, dates.cut_off)
+    if bought.dates.commitment_end <= case.now() < dates.commitment_end:
+        began = calendar.term_end(month_began(dates.commitment_end))
+        until = began + SEVEN_DAYS
+        what = bridge_letters.renewed_unsigned(began, until)
+        await case.record(f"renewed {began}", what, by="Pax8")
+        await hand_over_ticket(case, bought, f"renewed-{began:%Y%m%d}", what, f"by {until}")
+        return
+    what = (
+        f"Pax8 shows another end of the bridge's month: {dates.term_end} instead of {bought.dates.term_end}. "
+        f"The cut-off is {calendar.in_words(dates.cut_off)} now."
+    )
+    await case.record(f"end moved {dates.term_end}", what, by="Pax8")
+    await hand_over_ticket(case, bought, f"moved-{dates.term_end:%Y%m%d}", f"{what} Tell the customer.", "today")
+
+
+async def hand_over_ticket(case: Case, bought: Bridge, key: str, what: str, by_when: str) -> None:
+    """A top-priority ticket and a mail with the last safe moment, once for a key (I4, I5)."""
+    await open_ticket(
+        f"{case.reference}:{key}",
+        case.request.customer.autotask_id,
+        f"{case.title}: {what}",
+        what,
+        case.requester,
+        1,
+        True,
+    )
+    otherwise = (
+        f"The bridge's month ends on {bought.dates.term_end}; without its end booked it renews for another month."
+    )
+    to = (case.requester, case.request.senior)
+    await case.send(bridge_letters.by_hand(f"by-hand-{key}", case, to, what, by_when, otherwise))
+
+
+async def until_a_person_has_done_it(
+    case: Case, bought: Bridge, what: str, by_when: datetime | None = None
+) -> State[Any]:
+    """Hand the bridge to a person with a date, and watch until its end is booked or somebody says what became of it."""
+    last = office().settings.calendar.in_words(by_when or bought.dates.person_by)
+    await hand_over_ticket(case, bought, "unusable", what, last)
+    await case.record("handed to a person", what)
+
+    async def look(_hinted: bool) -> Event | None:
+        if await all_booked(bought.ids.subscriptions):
+            return DeadlinePassed(at=case.now())
+        await tell_of_another_end(case, bought, await dates_now(bought))
+        return None
+
+    event = await wait_for(
+        case,
+        Wait(
+            name="by-hand",
+            awaited=case.requester,
+            what=what[:400],
+            form=DeskForm,
+            role="requester",
+            ask_first=False,
+            letter=bridge_letters.by_hand(
+                "by-hand-unusable",
+                case,
+                (case.requester,),
+                what,
+                last,
+                "Without its end booked the bridge renews for another month.",
+            ),
+            until=bought.dates.person_by if case.now() < bought.dates.person_by else case.now() + DAY,
+        ),
+        look,
+    )
+    await close_the_bridge(case)
+    did = f"{event.by}: {event.why or 'it is done'}" if isinstance(event, Decided) else "the bridge's end is booked"
+    raise Ended("Handed to a person", f"{what} {did}.")

@@ -1,0 +1,64 @@
+"""What the deadline's run can't find out or book is a person's, with the last safe moment (B7, I4, decision 6)."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from prefect.client.schemas.objects import State
+from prefect.states import Cancelled
+
+from tasks import bridge_letters
+from tasks.bridges import wake_procedure
+from tasks.case import Case
+from tasks.ending import SEVEN_DAYS, BridgeIds, TermReading, month_began
+from tasks.office import office
+from tasks.people import colleague
+from tasks.tickets import open_ticket
+
+
+async def renewed_unsigned(case: Case, ids: BridgeIds, renewed: list[TermReading]) -> State[Any]:
+    """The month has renewed although nobody signed: a person has seven days to get out of it (pax8.md §7)."""
+    calendar = office().settings.calendar
+    until = calendar.term_end(exit_until(renewed))
+    began = until - SEVEN_DAYS
+    what = bridge_letters.renewed_unsigned(began, until)
+    return await hand_to_person(case, ids, renewed, what, f"by {until}", f"renewed-{began:%Y%m%d}")
+
+
+def exit_until(renewed: list[TermReading]) -> datetime:
+    """The end of the vendor's seven-day exit from the renewed months, the first one (pax8.md §7)."""
+    return min(month_began(term.commitment_end) for term in renewed if term.commitment_end) + SEVEN_DAYS
+
+
+def last_moment(live: list[TermReading]) -> datetime:
+    """Two business days before the month's end, in the morning: from then on a person decides (B7)."""
+    calendar = office().settings.calendar
+    days = [calendar.business_days_before(term.term_end, 2) for term in live if term.term_end]
+    return calendar.start_of(min(days)) + timedelta(hours=9) if days else office().clock.now()
+
+
+async def tell_by_hand(
+    case: Case, ids: BridgeIds, live: list[TermReading], why: str, by_when: str = "", key: str = "deadline"
+) -> str:
+    """A top-priority ticket and a mail with the date by which a person must act (decision 6)."""
+    calendar = office().settings.calendar
+    ends = [term.term_end for term in live if term.term_end]
+    by_when = by_when or (calendar.in_words(last_moment(live)) if ends else "today")
+    names = "; ".join(f"{term.product_name} ({term.subscription_id})" for term in live)
+    what = f"Book the end of the bridge in the Pax8 portal, and tell the customer: {names}. {why}"
+    ticket = await office().autotask.ticket(ids.ticket_id)
+    await open_ticket(f"{ids.reference}:{key}", ticket.company_id, case.title, what, case.requester, 1, True)
+    otherwise = "Otherwise the bridge renews for another month."
+    to = (case.requester, await colleague(ids.senior), office().settings.contracts)
+    await case.send(bridge_letters.by_hand(f"by-hand-{key}", case, to, what, by_when, otherwise))
+    return what
+
+
+async def hand_to_person(
+    case: Case, ids: BridgeIds, live: list[TermReading], why: str, by_when: str = "", key: str = "deadline"
+) -> State[Any]:
+    """What can't be booked or confirmed becomes a person's, and this run ends as that."""
+    what = await tell_by_hand(case, ids, live, why, by_when, key)
+    await case.record("handed to a person", what)
+    await wake_procedure(ids, "the deadline was handed to a person")
+    await case.show("Handed to a person")
+    return Cancelled(name="Handed to a person", message=what)

@@ -1,0 +1,237 @@
+"""The order: its day is waited for, all is read again, and it goes out once, on its authority (N5, N6, B2, I1, I3)."""
+
+from datetime import datetime, timedelta
+
+from flows import new_tenant
+from flows.decisions import accept, end, end_without_order
+from rules.authority import NotCovered
+from rules.events import DayReached, Decided, Event
+from rules.people import Person
+from rules.refusal import Refused
+from tasks import licences, purchase_letters
+from tasks.agreements import DraftedEnvelope, NotSigned
+from tasks.authority import Basis, SignedPaper
+from tasks.case import Case
+from tasks.casefile import in_markdown
+from tasks.evidence import read_before_ordering
+from tasks.forms import AcceptForm, AnswerAgain, LookForm, UnclearOrderForm
+from tasks.licences import AuthorityUsed, PlacedOrder, UnclearOrder, UnreadableOrder
+from tasks.office import office
+from tasks.waiting import Wait, wait_for
+from tasks.written import NoSuchEvidence
+from vendors.errors import Refused as VendorRefused
+
+
+async def wait_for_start_day(case: Case, envelope: DraftedEnvelope, signed_at: datetime, sent_at: datetime) -> None:
+    """N6: sleep until the start day; a late signature is confirmed by the requester before anything is ordered."""
+    settings, start = office().settings, case.request.start
+    if signed_at - sent_at > timedelta(days=settings.late_signature_days):
+        await accept(
+            case,
+            envelope,
+            "late-signature",
+            case.requester,
+            f"Confirm that {case.request.what} is still wanted",
+            f"The agreement was signed on {signed_at:%Y-%m-%d}, more than {settings.late_signature_days} days after "
+            f"it was sent on {sent_at:%Y-%m-%d}.",
+        )
+    if start is None or settings.calendar.day_of(signed_at) >= start:
+        return
+    begins = settings.calendar.start_of(start)
+
+    async def has_begun(_hinted: bool) -> Event | None:
+        return DayReached(day=start) if case.now() >= begins else None
+
+    event = await wait_for(
+        case,
+        Wait(
+            name=case.name("start-day"),
+            awaited=Person(name="the start day", email=start.isoformat()),
+            what=f"Start on {start}: the order is placed then",
+            form=LookForm,
+            until=begins,
+            role="calendar",
+            explain="Pax8 takes no orders for the future, so the order is placed on the day itself.",
+        ),
+        has_begun,
+    )
+    if not isinstance(event, DayReached):
+        await end_without_order(case, event, envelope)
+
+
+async def check_before_ordering(case: Case, envelope: DraftedEnvelope) -> None:
+    """N5, N6: price, name and subscriptions are read again; what changed is put to whom it concerns.
+
+    A customer new to Microsoft 365 is made ready first (P2, P3).
+
+    Decisions that took until another day are followed by another look: what is ordered on was read that day.
+    """
+    await new_tenant.prepare(case, envelope)
+    calendar = office().settings.calendar
+    for look in range(1, 100):
+        if case.journal.get(case.name("ready-to-order")) is not None:
+            return
+        day = await case.journal.put(case.name(f"ordering-day-{look}"), calendar.day_of(case.now()).isoformat())
+        await decide_on_changes(case, envelope, day)
+        if calendar.day_of(case.now()).isoformat() == day:
+            await case.journal.put(case.name("ready-to-order"), day)
+
+
+async def decide_on_changes(case: Case, envelope: DraftedEnvelope, day: str) -> None:
+    """What changed since the request: each to the person whom it concerns; refusing ends the procedure."""
+    settings = office().settings
+    found = await read_before_ordering(case.request, day)
+    for number, renamed in enumerate(found.renamed, start=1):
+        await accept(
+            case,
+            envelope,
+            f"renamed-{number}-{day}",
+            case.requester,
+            f"Acknowledge: {renamed}",
+            "Is it still the product that was signed for?",
+        )
+    if found.dearer:
+        table = ["| product | our cost at launch | our cost now |", "| :-- | --: | --: |"]
+        table += [f"| {name} | {then} | {now} |" for name, then, now in found.dearer]
+        await accept(
+            case,
+            envelope,
+            f"cost-risen-{day}",
+            settings.pricing,
+            "Decide whether to order although our cost has risen",
+            "\n".join(table),
+        )
+    for number, subscribed in enumerate(found.subscribed, start=1):
+        await accept(
+            case,
+            envelope,
+            f"subscribed-{number}-{day}",
+            settings.contracts,
+            f"Decide whether to order although {subscribed}",
+            "It was not so when the procedure started. Accepting makes a second subscription of the same product.",
+        )
+
+
+async def order(case: Case, envelope: DraftedEnvelope, basis: Basis) -> PlacedOrder:
+    """N5, B2, I1, I3: the order, once, on its authority; unclear outcomes go to a person.
+
+    Raises `ConfirmationTooOld` where new terms must go out first; nothing was ordered then (B5).
+    """
+    for attempt in range(1, 50):
+        unclear, refused = case.name(f"unclear-order-{attempt}"), case.name(f"order-refused-{attempt}")
+        if case.journal.get(f"since-{refused}") is not None:  # asked already: its answer comes before another try
+            await ask_after_refusal(case, envelope, refused, case.journal.get(f"why-{refused}") or "")
+            continue
+        try:
+            if case.journal.get(f"settled-{unclear}") is None and case.journal.get(f"settled-{refused}") is None:
+                placed = await licences.place_order(case.request, basis, attempt)
+            else:
+                placed = None
+        except (NotSigned, NotCovered, NoSuchEvidence, AuthorityUsed) as no:
+            await end(case, envelope, "Refused", str(no), by=word_of(basis))
+        except (VendorRefused, Refused) as no:
+            why_not = await case.journal.put(f"why-{refused}", str(no))
+            await ask_after_refusal(case, envelope, refused, why_not)
+            continue
+        except UnclearOrder as why:
+            placed = await ask_about_unclear_order(case, envelope, basis, unclear, str(why), attempt)
+        else:
+            if placed is None and case.journal.get(f"settled-{unclear}") is not None:
+                placed = await ask_about_unclear_order(case, envelope, basis, unclear, "", attempt)
+        if placed is not None:
+            await case.record(
+                "ordered",
+                f"Ordered at Pax8: {case.request.what}, order {placed.order_id}, under {placed.authority_id}.",
+                by=word_of(basis),
+            )
+            return placed
+    raise RuntimeError("fifty attempts to order; a person must look at this run")
+
+
+def word_of(basis: Basis) -> str:
+    """On whose word an order goes out."""
+    return "DocuSign" if isinstance(basis, SignedPaper) else "the customer's written confirmation"
+
+
+async def ask_after_refusal(case: Case, envelope: DraftedEnvelope, name: str, why: str) -> None:
+    """Pax8 said no for certain: the requester mends what it names, then it is tried again."""
+    await accept_retry(case, envelope, name, f"Mend what Pax8 names, then try again: {why}"[:400])
+
+
+async def accept_retry(case: Case, envelope: DraftedEnvelope, name: str, what: str) -> None:
+    """One more try on a person's word; nothing was ordered so far."""
+    event = await wait_for(
+        case,
+        Wait(
+            name=name,
+            awaited=case.requester,
+            what=what,
+            form=AcceptForm,
+            role="requester",
+            explain="'accept' tries again. Nothing was ordered so far.",
+            letter=purchase_letters.order_refused(case, name, what),
+        ),
+    )
+    if not isinstance(event, Decided):
+        await end_without_order(case, event, envelope)
+
+
+async def ask_about_unclear_order(
+    case: Case, envelope: DraftedEnvelope, basis: Basis, name: str, why: str, attempt: int
+) -> PlacedOrder | None:
+    """Decision 3: no match and no certainty means that a person decides, never a second POST."""
+    settings, request, authority_id = office().settings, case.request, basis.authority_id
+    marked = await licences.marked_at(request, authority_id) if case.journal.get(f"settled-{name}") is None else None
+    not_before = (marked or case.now()) + settings.order_settle
+
+    async def turned_up(_hinted: bool) -> Event | None:
+        try:
+            found = await licences.look_for_unclear_order(request, authority_id)
+        except UnreadableOrder:
+            return None
+        return Decided(by="Pax8", choice="the order is there", why=found.order_id) if found is not None else None
+
+    async def not_too_early(event: Event) -> None:
+        if isinstance(event, Decided) and event.choice == "no order is there" and case.now() < not_before:
+            raise AnswerAgain(
+                f"too early: an order may show late. Answer after {settings.calendar.in_words(not_before)}."
+            )
+        try:
+            await agrees_with_pax8(event)
+        except UnreadableOrder as unread:
+            raise AnswerAgain(f"Your answer can't be compared with Pax8 yet; give it again later. {unread}") from None
+
+    async def agrees_with_pax8(event: Event) -> None:
+        match event:
+            case Decided(choice="no order is there"):
+                if await licences.look_for_unclear_order(request, authority_id) is not None:
+                    raise AnswerAgain("the order is there by now: press 'look again'.")
+            case Decided(choice="the order is there"):
+                if await licences.find_named_order(request, authority_id, event.why) is None:
+                    raise AnswerAgain("order_id: that is not a new order of this customer with equal lines.")
+            case _:
+                return
+
+    event = await wait_for(
+        case,
+        Wait(
+            name=name,
+            awaited=case.requester,
+            what="Look into the Pax8 portal: is the order there?",
+            form=UnclearOrderForm,
+            until=not_before if case.now() < not_before else None,
+            role="requester",
+            check=not_too_early,
+            explain=f"{in_markdown(why)}\n\nAsked for: {request.what}. "
+            f"Answer after {settings.calendar.in_words(not_before)}.",
+            letter=purchase_letters.unclear_order(case, name, why, not_before),
+        ),
+        turned_up,
+    )
+    if not isinstance(event, Decided):
+        await end_without_order(case, event, envelope)
+        return None
+    if event.choice == "the order is there":
+        return await licences.adopt_named_order(request, authority_id, event.why)
+    await licences.release_marker(request, authority_id, event.by, event.why, attempt)
+    return None
