@@ -185,12 +185,15 @@ async def test_a_second_wish_for_the_same_subscription_is_watched_again(bench: B
     assert len(await bench.runs("guard-end")) == 2
 
 
-async def test_a_guard_that_loses_its_evidence_tells_a_person(bench: Bench) -> None:
-    """Somebody edits the marker on the ticket: nobody watches the end any more, and a person gets it with its day."""
+@pytest.mark.parametrize("looks_before", [0, 1])
+async def test_a_guard_that_loses_its_evidence_tells_a_person(bench: Bench, looks_before: int) -> None:
+    """Somebody edits the marker on the ticket, also before its first look: nobody watches the end any more, and a
+    person gets it with its day."""
     assert_done(await read(bench, await wished(bench, days=5)))
     end = held(bench, CONTOSO)["endDate"]
-    bench.sandbox.advance(days=2)
-    await bench.reconcile()
+    for _ in range(looks_before):
+        bench.sandbox.advance(days=2)
+        await bench.reconcile()
     [marker] = [
         one
         for one in bench.sandbox.records("autotask.ticketnotes")
