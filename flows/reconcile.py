@@ -52,8 +52,11 @@ async def reconcile() -> State[Any]:
             "lost runs": lost_runs,
         }
         found, torn = await mend_all(mends)
-        torn |= (await mend_all({"telling of what lasts": lambda: tell(torn)}))[1]
-        still_open = await write_overview(await net.as_they_are_now(open_now, found))
+        try:  # first of all: what follows may fail as well
+            await net_torn.tell_if_it_lasts(torn)
+        except Exception as error:
+            torn["telling of what lasts"] = reason_of(error)
+        still_open = await write_overview(await net.as_they_are_now(open_now, found), net_torn.in_words(torn))
         await report(found)
     if torn:
         return Failed(message=f"{len(found)} things set right; not looked at: {net_torn.in_words(torn)}")
@@ -69,14 +72,12 @@ async def mend_all(mends: dict[str, Mend]) -> tuple[list[Found], dict[str, str]]
             found += await mend()
         except Exception as error:
             get_run_logger().exception("%s could not be looked at", name)
-            torn[name] = str(error) or type(error).__name__
+            torn[name] = reason_of(error)
     return found, torn
 
 
-async def tell(torn: dict[str, str]) -> list[Found]:
-    """Before anything else that may fail: people are told of what could not be looked at for long."""
-    await net_torn.tell_if_it_lasts(torn)
-    return []
+def reason_of(error: Exception) -> str:
+    return str(error) or type(error).__name__
 
 
 async def lost_runs() -> list[Found]:

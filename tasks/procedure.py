@@ -105,8 +105,22 @@ async def tell_stuck(case: Case, error: Exception) -> None:
                 link_text="Open the run",
             ),
         )
-    except Exception:
+    except Exception as unsent:
         logging.getLogger(__name__).exception("the stuck procedure %s could not be told", case.reference)
+        await note_stuck(case, error, unsent)
+
+
+async def note_stuck(case: Case, error: Exception, unsent: Exception) -> None:
+    """Where no mail can be sent, the ticket says that the run can't go on, once for each cause (I5)."""
+    if not case.is_known:
+        return
+    stage = f"stuck {type(error).__name__} {len(case.journal.starting('put-off-'))}"
+    text = f"The procedure can't go on by itself: {str(error)[:500]}. No mail could be sent about it: {unsent}"
+    try:
+        await case.record(stage, text[:1000], link=case.run_link)
+        await case.show("Stuck: a person is needed")
+    except Exception:
+        logging.getLogger(__name__).exception("nor could the ticket of %s be noted", case.reference)
 
 
 async def sleep_until(case: Case, moment: datetime, why: str) -> None:
