@@ -19,7 +19,7 @@ from flows.guard_end import guard_end
 from flows.new_subscription import new_subscription
 from flows.set_up_tenant import set_up_tenant
 from flows.signature_deadline import signature_deadline
-from tasks import net, net_bridges, net_tenants, net_torn
+from tasks import net, net_bridges, net_failed, net_tenants, net_torn
 from tasks.lost import revive_lost_runs
 from tasks.net import Found
 from tasks.office import open_office
@@ -34,7 +34,8 @@ async def reconcile() -> State[Any]:
     """Find what was missed, and set it right.
 
     Missed signatures and replies, moments reached, lost runs, late order confirmations, envelopes whose run is gone,
-    agreed ends and deadlines that no run stands for, bridges whose month moved. Rewrites the table of open procedures.
+    agreed ends and deadlines that no run stands for, bridges whose month moved, booked runs that failed unheard.
+    Rewrites the table of open procedures.
     What can't be looked at now, a vendor being down, keeps nothing else back: the run fails and names it at its end.
     """
     async with open_office():
@@ -50,6 +51,7 @@ async def reconcile() -> State[Any]:
             "admin accounts": lambda: net_tenants.wake_by_records(open_now),
             "order confirmations": net.file_late_confirmations,
             "lost runs": lost_runs,
+            "booked runs that failed": lambda: net_failed.tell_failed(open_now),
         }
         found, torn = await mend_all(mends)
         try:  # first of all: what follows may fail as well

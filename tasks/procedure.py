@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
 from prefect.client.schemas.responses import SetStateStatus
+from prefect.context import FlowRunContext
 from prefect.exceptions import Abort, Pause
 from prefect.logging import get_run_logger
 from prefect.states import Scheduled
@@ -15,7 +16,7 @@ from rules.refusal import Refused
 from tasks.case import Case, Ended
 from tasks.letters import Letter
 from tasks.office import office, open_office
-from tasks.runs import set_tags
+from tasks.runs import set_tags, told_stuck
 from tasks.step import TRANSIENT, assert_run_is_ours
 from vendors.errors import VendorError
 
@@ -105,6 +106,9 @@ async def tell_stuck(case: Case, error: Exception) -> None:
                 link_text="Open the run",
             ),
         )
+        context = FlowRunContext.get()
+        if context is not None and context.flow_run is not None:
+            await case.tag(told_stuck(context.flow_run))
     except Exception as unsent:
         logging.getLogger(__name__).exception("the stuck procedure %s could not be told", case.reference)
         await note_stuck(case, error, unsent)
