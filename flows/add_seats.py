@@ -9,6 +9,7 @@ from prefect.states import Completed
 from pydantic import Field
 
 from flows.decisions import end, end_without_order
+from flows.seats_unclear import ask_about_unclear_seats, found_added
 from flows.seats_word import confirmed_increase
 from rules.authority import NotCovered
 from rules.events import DayReached, Decided, Event
@@ -28,7 +29,7 @@ from tasks.office import office
 from tasks.procedure import conduct
 from tasks.runs import is_over, runs_tagged, wake
 from tasks.seat_requests import SeatsForm, about, check_seats, held_seats
-from tasks.seats import SURE, SeatBasis, SeatsOutcome, book_dropped_end, write_seats
+from tasks.seats import SURE, SeatBasis, SeatsOutcome, UnclearSeats, book_dropped_end, write_seats
 from tasks.tickets import complete_ticket, open_ticket
 from tasks.waiting import Wait, wait_for
 from tasks.written import file_evidence
@@ -151,11 +152,19 @@ async def acknowledged(case: Case, request: SeatRequest, basis: SeatBasis) -> Se
 
 
 async def add(case: Case, request: SeatRequest, basis: SeatBasis, round_: int) -> SeatsOutcome:
-    """File the evidence and write, once nobody else is at it. What can't be written ends it: nothing was added (S1)."""
+    """File the evidence and write, once nobody else is at it. What can't be written ends it: nothing was added (S1).
+
+    What nobody can tell, the marker having been changed, is for a person to see in Pax8.
+    """
     await file_evidence(basis.evidence, request)
+    found = found_added(case, round_)
+    if found is not None:
+        return found
     for attempt in range(1, MOST_TRIES):
         try:
             outcome = await write_seats(request, basis, round_, attempt)
+        except UnclearSeats as unclear:
+            return await ask_about_unclear_seats(case, request, basis, round_, str(unclear))
         except SURE as no:
             await end(case, None, "Not added", f"{no}", "Pax8" if isinstance(no, VendorRefused) else "the evidence")
         if outcome.kind != "claimed":
@@ -237,7 +246,7 @@ async def keep_the_end(
         return ""
     try:
         booked = await book_dropped_end(request, basis)
-    except (EndNotAgreed, EndNotShown, NotCovered, VendorRefused) as no:
+    except (EndNotAgreed, EndNotShown, NotCovered, UnclearSeats, VendorRefused) as no:
         by_hand.append(f"The booked end of {basis.subscription_id} was dropped: book it again in the Pax8 portal. {no}")
         return ""
     if not is_booked(booked):

@@ -5,9 +5,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from flows.witness import have_it_witnessed, who_did
 from rules.admin_account import Finding, flaws_at_microsoft, unread
 from rules.events import Decided, Event
-from rules.people import Person, same_address
+from rules.order import Frozen
+from rules.people import Person
 from rules.tenant import initial_domain
 from tasks import admin_account
 from tasks.admin_account import AdminRecords
@@ -17,12 +19,12 @@ from tasks.forms import AnswerAgain, DeskForm
 from tasks.letters import Letter
 from tasks.net_tenants import ITGLUE_AWAITED, MICROSOFT_AWAITED
 from tasks.office import office
-from tasks.tenant_forms import SecuredForm, WitnessForm
-from tasks.waiting import Wait, wait_for
+from tasks.tenant_forms import SecuredForm
+from tasks.waiting import Wait, has_waited, wait_for
 from vendors.errors import Refused as VendorRefused
 
 RECORDS, HOLDER = "admin-records", "admin-holder"
-
+AT_MICROSOFT = "admin-at-microsoft"
 
 LOOK_AGAIN_AFTER = timedelta(hours=4)
 MOST_TRIES = 30
@@ -88,14 +90,21 @@ async def ask_itglue_admin(case: Case, attempt: int, why: str) -> None:
     )
 
 
-async def secure(case: Case, records: AdminRecords) -> Person:
+class Secured(Frozen):
+    """Who holds the admin account, and who secured it; `by` is None where IT Glue showed it before anybody said so."""
+
+    holder: Person
+    by: Person | None = None
+
+
+async def secure(case: Case, records: AdminRecords) -> Secured:
     """P9, P12: a senior colleague changes the password, enrols the second factor, stores both; IT Glue is read.
 
-    Returns who holds the account. It ends when IT Glue shows everything, whoever says so.
+    It ends when IT Glue shows everything, whoever says so.
     """
     senior, customer = case.request.senior, case.request.customer
     event = await wait_until_secured(case, records, "admin-account", senior, instructions(case))
-    said = next((one for one in office().settings.senior_staff if same_address(one.email, event.by)), None)
+    said = who_did(event)
     whose = f"the admin of {initial_domain(customer.prefix)}"
     done = (
         f"{said.name} changed the password of {whose} and enrolled the second factor"
@@ -107,7 +116,7 @@ async def secure(case: Case, records: AdminRecords) -> Person:
         f"{done}; IT Glue shows both as stored, and the key for senior staff only.",
         by=event.by,
     )
-    return said or senior
+    return Secured(holder=said or senior, by=said)
 
 
 async def wait_until_secured(
@@ -198,88 +207,22 @@ async def tell_missing(case: Case, awaited: Person, by: str, missing: Iterable[F
     )
 
 
-async def check_at_microsoft(case: Case, records: AdminRecords, holder: Person) -> None:
+async def check_at_microsoft(case: Case, records: AdminRecords, secured: Secured) -> None:
     """P9: once our delegated roles work, Microsoft is read; what no system tells us, a second named person confirms."""
-    request = case.request
-    again = (
-        "Microsoft shows that the admin account is not secured: complete it.",
-        *instructions(case)[1:],
-    )
-    await wait_until_secured(case, records, "admin-at-microsoft", holder, again, request.customer.tenant_id)
-    looked = await admin_account.look_at_records(request.customer, records)
-    seen = await admin_account.look_at_microsoft(request.customer.tenant_id, looked.user_name)
+    request, (_, *steps) = case.request, instructions(case)
+    again = ("Microsoft shows that the admin account is not secured: complete it.", *steps)
+    seen = await wait_until_secured(case, records, AT_MICROSOFT, secured.holder, again, request.customer.tenant_id)
     missing = case.journal.get("unread")
     if missing is None:
-        missing = await case.journal.put("unread", list(unread(looked.otp, seen)))
-    for attempt in range(1, MOST_TRIES):
-        if not missing or await witnessed(case, holder, tuple(missing), attempt):
-            break
-        again = ("A colleague could not confirm that the admin account is secured.", *instructions(case)[1:])
-        await ask_holder_again(case, holder, again, attempt)
-    else:
-        raise RuntimeError(f"nobody could confirm {MOST_TRIES} times that the admin account is secured (P9)")
+        looked = await admin_account.look_at_records(request.customer, records)
+        shown = await admin_account.look_at_microsoft(request.customer.tenant_id, looked.user_name)
+        missing = await case.journal.put("unread", list(unread(looked.otp, shown)))
+    if missing:
+        did_it = {"secured": secured.by}
+        if has_waited(case, AT_MICROSOFT):
+            did_it["completed"] = who_did(seen)
+        await have_it_witnessed(case, secured.holder, did_it, tuple(missing), tuple(steps))
     await case.record("admin account checked", "IT Glue and Microsoft show it secured.", by="Microsoft")
-
-
-async def witnessed(case: Case, holder: Person, missing: tuple[str, ...], attempt: int) -> bool:
-    """Whether a second person, never the one who set it up, has seen what no system tells us."""
-    second = office().settings.senior_for(holder.email)
-
-    async def check(event: Event) -> None:
-        if isinstance(event, Decided) and same_address(event.by, holder.email):
-            raise AnswerAgain("decided_by: whoever set it up can't confirm it.")
-
-    what = "Confirm: " + "; ".join(missing)
-    event = await wait_for(
-        case,
-        Wait(
-            name=f"witness-{attempt}",
-            awaited=second,
-            what=what,
-            form=WitnessForm,
-            may_decide=office().settings.senior_staff,
-            role="senior",
-            check=check,
-            letter=Letter(
-                kind=f"witness-{attempt}",
-                to=(second,),
-                subject=f"{case.title}: a second pair of eyes on the admin account",
-                todo=f"{what}. Try it in a private browser window, with the record in IT Glue.",
-                otherwise="The procedure waits: no system can tell us this.",
-                link=case.run_link,
-                link_text="Confirm it",
-            ),
-        ),
-    )
-    assert isinstance(event, Decided)  # noqa: S101 - its form offers nothing else that ends it
-    await case.record(f"witness {attempt}", f"{event.choice}: {what}", by=event.by)
-    return event.choice == "I have seen it"
-
-
-async def ask_holder_again(case: Case, holder: Person, steps: tuple[str, ...], attempt: int) -> None:
-    """The holder sets right what the second person has not found so."""
-    await wait_for(
-        case,
-        Wait(
-            name=f"holder-again-{attempt}",
-            awaited=holder,
-            what=steps[0],
-            form=SecuredForm,
-            may_decide=office().settings.senior_staff,
-            role="senior",
-            explain="\n".join(f"{number}. {in_markdown(one)}" for number, one in enumerate(steps[1:], start=1)),
-            letter=Letter(
-                kind=f"holder-again-{attempt}",
-                to=(holder,),
-                subject=f"{case.title}: the admin account once more",
-                todo=steps[0],
-                facts=tuple((f"Step {number}", one) for number, one in enumerate(steps[1:], start=1)),
-                otherwise="The procedure waits.",
-                link=case.run_link,
-                link_text="Say that it is done",
-            ),
-        ),
-    )
 
 
 def instructions(case: Case) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from flows.signature_deadline import identify
 from rules.order import Term
 from rules.refusal import Refused, refuse
 from tasks import bridge_letters
-from tasks.bridges import request_of
+from tasks.bridges import GUARD, request_of
 from tasks.case import Case, Subject
 from tasks.ending import (
     NOT_BOOKED,
@@ -86,9 +86,9 @@ async def guard_end(
         try:
             term = await identify_wished(case, ids) if why == WISHED else (await identify(case, ids))[0]
         except Refused as no:
-            if case.journal.get(GUARDED) is None:
-                raise
-            return await cannot_watch(case, ids, no)
+            if GUARD not in case.tags and case.journal.get(GUARDED) is None:
+                raise  # started by hand, and told to whoever did
+            return await cannot_watch(case, ids, no, ends)
         case.leg = f"guard-{term.subscription_id[:8]}"
         calendar = office().settings.calendar
         seen = ends or (term.term_end or calendar.day_of(case.now())).isoformat()
@@ -133,8 +133,15 @@ async def identify_wished(case: Case, ids: BridgeIds) -> TermReading:
     return term
 
 
-async def cannot_watch(case: Case, ids: BridgeIds, no: Refused) -> State[Any]:
-    """An end watched before, whose evidence can't be told any more: nobody else watches it, so a person must (I5)."""
+async def cannot_watch(case: Case, ids: BridgeIds, no: Refused, ends: str) -> State[Any]:
+    """An end that is booked, whose evidence can't be told any more: nobody else watches it, so a person must (I5).
+
+    `ends`: its day, where whoever booked the guard knew it.
+    """
+    if case.journal.get(GUARDED) is None:
+        running = None if ends else (await read_term(ids.subscriptions[0])).term_end
+        today = office().settings.calendar.day_of(case.now())
+        await case.journal.put(GUARDED, ends or (running or today).isoformat())
     ticket = await office().autotask.ticket(ids.ticket_id)
     case.about(
         Subject(
@@ -147,10 +154,10 @@ async def cannot_watch(case: Case, ids: BridgeIds, no: Refused) -> State[Any]:
     )
     await case.adopt_reference(ids.reference)
     case.leg = f"guard-{ids.subscriptions[0][:8]}"
-    ends = date.fromisoformat(str(case.journal.get(GUARDED)))
+    day = date.fromisoformat(str(case.journal.get(GUARDED)))
     why = " ".join(problem.message for problem in no.problems)
-    what = f"{ids.subscriptions[0]} is to end on {ends}, and we can't watch it any more: {why} See that it ends then"
-    return await hand_to_person(case, ids, what, ends)
+    what = f"{ids.subscriptions[0]} is to end on {day}, and we can't watch it any more: {why} See that it ends then"
+    return await hand_to_person(case, ids, what, day)
 
 
 def taken_back(term: TermReading) -> str:

@@ -19,7 +19,7 @@ from flows.guard_end import guard_end
 from flows.new_subscription import new_subscription
 from flows.set_up_tenant import set_up_tenant
 from flows.signature_deadline import signature_deadline
-from tasks import net, net_bridges, net_tenants, net_torn
+from tasks import net, net_bridges, net_failed, net_tenants, net_torn
 from tasks.lost import revive_lost_runs
 from tasks.net import Found
 from tasks.office import open_office
@@ -34,7 +34,8 @@ async def reconcile() -> State[Any]:
     """Find what was missed, and set it right.
 
     Missed signatures and replies, moments reached, lost runs, late order confirmations, envelopes whose run is gone,
-    agreed ends and deadlines that no run stands for, bridges whose month moved. Rewrites the table of open procedures.
+    agreed ends and deadlines that no run stands for, bridges whose month moved, booked runs that failed unheard.
+    Rewrites the table of open procedures.
     What can't be looked at now, a vendor being down, keeps nothing else back: the run fails and names it at its end.
     """
     async with open_office():
@@ -50,10 +51,14 @@ async def reconcile() -> State[Any]:
             "admin accounts": lambda: net_tenants.wake_by_records(open_now),
             "order confirmations": net.file_late_confirmations,
             "lost runs": lost_runs,
+            "booked runs that failed": lambda: net_failed.tell_failed(open_now),
         }
         found, torn = await mend_all(mends)
-        torn |= (await mend_all({"telling of what lasts": lambda: tell(torn)}))[1]
-        still_open = await write_overview(await net.as_they_are_now(open_now, found))
+        try:  # first of all: what follows may fail as well
+            await net_torn.tell_if_it_lasts(torn)
+        except Exception as error:
+            torn["telling of what lasts"] = reason_of(error)
+        still_open = await write_overview(await net.as_they_are_now(open_now, found), net_torn.in_words(torn))
         await report(found)
     if torn:
         return Failed(message=f"{len(found)} things set right; not looked at: {net_torn.in_words(torn)}")
@@ -69,14 +74,12 @@ async def mend_all(mends: dict[str, Mend]) -> tuple[list[Found], dict[str, str]]
             found += await mend()
         except Exception as error:
             get_run_logger().exception("%s could not be looked at", name)
-            torn[name] = str(error) or type(error).__name__
+            torn[name] = reason_of(error)
     return found, torn
 
 
-async def tell(torn: dict[str, str]) -> list[Found]:
-    """Before anything else that may fail: people are told of what could not be looked at for long."""
-    await net_torn.tell_if_it_lasts(torn)
-    return []
+def reason_of(error: Exception) -> str:
+    return str(error) or type(error).__name__
 
 
 async def lost_runs() -> list[Found]:

@@ -5,6 +5,7 @@ from typing import Literal
 from rules.events import Decided, Event, ReplyRead
 from tasks.forms import AnswerAgain, WaitForm, optional, position
 
+ADDED, NOT_ADDED = "the seats were added", "no seats were added"
 CONFIRMS, ASK, NO = "the message confirms it", "ask the contact by mail", "the message says no"
 
 
@@ -52,3 +53,14 @@ class AcknowledgeForm(WaitForm):
         if not self.new_total.strip():
             raise AnswerAgain("new_total: type the new total of seats.")
         return Decided(by=by, choice=self.action, why=self.new_total.strip())
+
+
+class UnclearSeatsForm(WaitForm):
+    """Nobody knows whether seats were added; somebody looks into the Pax8 portal (decision 3)."""
+
+    action: Literal["look again", "the seats were added", "no seats were added", "settled by hand", "hand over"] = (
+        position(0, "Look into the Pax8 portal, at the subscription's history too. Nothing is written afterwards.")
+    )
+
+    def own_event(self, by: str) -> Event:
+        return Decided(by=by, choice=self.action, why=self.note.strip() if self.action == ADDED else self._why())

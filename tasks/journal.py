@@ -14,6 +14,7 @@ from prefect.client.orchestration import PrefectClient, get_client
 from prefect.exceptions import ObjectAlreadyExists, PrefectHTTPStatusError
 
 ALL = 100_000
+"""More than any run writes down: at one entry a minute two months and more."""
 
 
 class Journal:
@@ -25,9 +26,17 @@ class Journal:
 
     @classmethod
     async def load(cls, run_id: UUID) -> "Journal":
-        """Read everything in one call."""
+        """Read everything in one call; `RuntimeError` where there is more than that call would bring.
+
+        Prefect caps nothing here, and gives the oldest first: what is left out would be the latest answers.
+        """
         async with get_client() as client:
-            found = await client.filter_flow_run_input(run_id, key_prefix="", limit=ALL, exclude_keys=set())
+            found = await client.filter_flow_run_input(run_id, key_prefix="", limit=ALL + 1, exclude_keys=set())
+        if len(found) > ALL:
+            raise RuntimeError(
+                f"flow run {run_id} remembers more than {ALL} entries: it can't be read whole, so it doesn't go on. "
+                "Look at what wakes it so often; cancel it, and start the procedure again."
+            )
         return cls(run_id, {one.key: json.loads(one.value) for one in found})
 
     def get(self, key: str) -> Any | None:

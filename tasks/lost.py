@@ -20,6 +20,7 @@ from tasks.journal import Journal
 from tasks.letters import Letter
 from tasks.mail import send_letter
 from tasks.office import office
+from tasks.people import colleague
 from tasks.runs import PROCEDURE, runs_tagged, set_tags, tag_value
 
 HEARTBEAT = "prefect.flow-run.heartbeat"
@@ -112,10 +113,7 @@ async def restart(run: FlowRun, was: str) -> Revived:
 
 async def tell_given_up(run: FlowRun, was: str) -> None:
     """A run that is lost again and again becomes a person's: its owner's, the senior colleague in copy (I5)."""
-    journal, settings = await Journal.load(run.id), office().settings
-    kept = next((found for key in REQUESTS if (found := journal.get(key)) is not None), None)
-    requester = Person.model_validate(kept["requester"]) if kept is not None else settings.senior_staff[0]
-    owner = owner_of(journal) or requester
+    owner, settings = await owner_of_run(run), office().settings
     await send_letter(
         tag_value(run, "ref") or str(run.id),
         Letter(
@@ -130,6 +128,18 @@ async def tell_given_up(run: FlowRun, was: str) -> None:
             link_text="Open the run",
         ),
     )
+
+
+async def owner_of_run(run: FlowRun) -> Person:
+    """Whose a run is: whoever it was handed to, or who asked for it; the first of the senior staff where none knows."""
+    journal = await Journal.load(run.id)
+    kept = next((found for key in REQUESTS if (found := journal.get(key)) is not None), None)
+    owner = owner_of(journal)
+    if owner is None and kept is not None:
+        owner = Person.model_validate(kept["requester"])
+    if owner is None and "@" in str(run.parameters.get("requester")):
+        owner = await colleague(str(run.parameters["requester"]))
+    return owner or office().settings.senior_staff[0]
 
 
 async def unknown_parameters(run: FlowRun, signatures: Mapping[str, inspect.Signature]) -> list[str]:

@@ -19,14 +19,17 @@ MOST = 500
 """Rows of the table. It is written anew every 15 minutes and read whole by whoever opens it: 10,000 rows are 3 MB."""
 
 
-async def write_overview(open_now: list[FlowRun]) -> int:
+async def write_overview(open_now: list[FlowRun], not_looked_at: str = "") -> int:
     """Rewrite the table in place; returns how many procedures are open.
 
-    Where more are open than it shows, its description says how many more.
+    Its description says how many more are open than it shows, and what the net could not look at, and why: where no
+    mail can be sent, nothing else says so.
     """
     runs = sorted((run for run in open_now if is_a_procedure(run)), key=urgency)
     table, rest = json.dumps([row(run) for run in runs[:MOST]]), len(runs) - MOST
     words = "Open procedures, soonest first" + (f"; {rest} more that nothing is due of before" if rest > 0 else "")
+    if not_looked_at:
+        words += f". **The net could not look at everything: {in_markdown(not_looked_at)}**"
     async with get_client() as client:
         known = await client.read_artifacts(artifact_filter=ArtifactFilter.model_validate({"key": {"any_": [KEY]}}))
         if known:

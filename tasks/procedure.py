@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
 from prefect.client.schemas.responses import SetStateStatus
+from prefect.context import FlowRunContext
 from prefect.exceptions import Abort, Pause
 from prefect.logging import get_run_logger
 from prefect.states import Scheduled
@@ -15,7 +16,7 @@ from rules.refusal import Refused
 from tasks.case import Case, Ended
 from tasks.letters import Letter
 from tasks.office import office, open_office
-from tasks.runs import set_tags
+from tasks.runs import set_tags, told_stuck
 from tasks.step import TRANSIENT, assert_run_is_ours
 from vendors.errors import VendorError
 
@@ -105,8 +106,25 @@ async def tell_stuck(case: Case, error: Exception) -> None:
                 link_text="Open the run",
             ),
         )
-    except Exception:
+        context = FlowRunContext.get()
+        if context is not None and context.flow_run is not None:
+            await case.tag(told_stuck(context.flow_run))
+    except Exception as unsent:
         logging.getLogger(__name__).exception("the stuck procedure %s could not be told", case.reference)
+        await note_stuck(case, error, unsent)
+
+
+async def note_stuck(case: Case, error: Exception, unsent: Exception) -> None:
+    """Where no mail can be sent, the ticket says that the run can't go on, once for each cause (I5)."""
+    if not case.is_known:
+        return
+    stage = f"stuck {type(error).__name__} {len(case.journal.starting('put-off-'))}"
+    text = f"The procedure can't go on by itself: {str(error)[:500]}. No mail could be sent about it: {unsent}"
+    try:
+        await case.record(stage, text[:1000], link=case.run_link)
+        await case.show("Stuck: a person is needed")
+    except Exception:
+        logging.getLogger(__name__).exception("nor could the ticket of %s be noted", case.reference)
 
 
 async def sleep_until(case: Case, moment: datetime, why: str) -> None:

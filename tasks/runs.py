@@ -183,6 +183,11 @@ async def _walk(wanted: Wanted) -> AsyncIterator[FlowRun]:
             seen_then += [run.id for run in page if run.expected_start_time == last]
 
 
+def told_stuck(run: FlowRun) -> str:
+    """The tag of a run of whose latest attempt people were told that it can't go on."""
+    return f"told-stuck:{run.run_count}"
+
+
 async def set_tags(run_id: UUID, tags: Iterable[str]) -> None:
     """Replace a run's tags."""
     async with get_client() as client:

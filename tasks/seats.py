@@ -30,7 +30,7 @@ from tasks.licences import AuthorityUsed, free, holder
 from tasks.office import office
 from tasks.step import assert_run_is_ours, step
 from tasks.tickets import add_marker
-from tasks.written import NoSuchEvidence, read_written
+from tasks.written import NoSuchEvidence, read_written, was_changed
 from vendors.autotask import TicketNote
 from vendors.errors import Refused as VendorRefused
 from vendors.errors import Unavailable, UnclearOutcome
@@ -38,6 +38,10 @@ from vendors.pax8 import Subscription
 
 SURE = (NotCovered, NoSuchEvidence, AuthorityUsed, VendorRefused)
 """In each of these no seat was added."""
+
+
+class UnclearSeats(Exception):
+    """Somebody has changed the marker by which what became of the seats is judged: a person looks into Pax8."""
 
 
 class SeatBasis(Frozen):
@@ -71,6 +75,11 @@ class Kept(Frozen):
     after: int
     snapshots: int
 
+    @property
+    def in_words(self) -> str:
+        """As the marker's title says it."""
+        return f"{self.before} → {self.after} seats of {self.subscription_id}"
+
 
 class SeatsOutcome(Frozen):
     """What came of one attempt: written; another procedure holds the claim; or the seats are others than confirmed.
@@ -103,7 +112,8 @@ async def write_seats(request: SeatRequest, basis: SeatBasis, round_: int, attem
     Claim, read, mark, read once more, write, read back. Cut off anywhere, the next attempt goes by the marker and by
     Pax8's history: what was made isn't made again, what wasn't is made only while the seats are those confirmed
     against. Raises one of `SURE`: no seat was added then, and claim and authority are free again. `Unavailable` where
-    a read is refused that would say whether seats were added before.
+    a read is refused that would say whether seats were added before, `UnclearSeats` where nothing can say it; the claim
+    stands then.
     """
     now = office().clock.now()
     what = f"{basis.before} → {basis.after} seats"
@@ -160,7 +170,7 @@ async def mark(request: SeatRequest, basis: SeatBasis) -> TicketNote:
     """Record outside, before the write, what the word is used for; the audit reads the title (decision 1)."""
     history = await office().pax8.history(basis.subscription_id)
     kept = Kept(subscription_id=basis.subscription_id, before=basis.before, after=basis.after, snapshots=len(history))
-    used_for = f"{request.reference}: {basis.before} → {basis.after} seats of {basis.subscription_id}"
+    used_for = f"{request.reference}: {kept.in_words}"
     await add_marker(request.ticket_id, basis.authority_id, used_for, kept.model_dump_json())
     with unknown_where_refused():
         first = await holder(basis.authority_id, request.reference)
@@ -229,11 +239,27 @@ async def history_of(subscription_id: str) -> list[Subscription]:
 
 
 def kept_of(marker: TicketNote) -> Kept:
-    """What a marker keeps. Raises `AuthorityUsed` for another kind of marker, or one that was edited."""
+    """What a marker keeps. Raises `UnclearSeats` where somebody has changed it since it was written."""
     try:
-        return Kept.model_validate(json.loads(marker.description))
+        kept = Kept.model_validate(json.loads(marker.description))
     except ValueError:
-        raise AuthorityUsed(f"note {marker.id} isn't the marker of more seats, or somebody has changed it") from None
+        kept = None
+    if kept is None or not marker.title.endswith(f": {kept.in_words}") or was_changed(marker):
+        raise UnclearSeats(f"note {marker.id}, which says what was to be changed, has itself been changed by somebody")
+    return kept
+
+
+async def read_total(subscription_id: str) -> int:
+    """How many seats Pax8 shows now."""
+    return (await office().pax8.subscription(subscription_id)).quantity
+
+
+@step(key=lambda request, basis, round_, added: f"{request.reference}-{round_}-{added}")
+async def close_unclear(request: SeatRequest, basis: SeatBasis, round_: int, added: bool) -> bool:
+    """A person has seen what became of the seats: others may change them again. Returns whether they were added."""
+    what = f"{basis.before} → {basis.after} seats" if added else "not added, as a person saw"
+    await claims.close(request, basis.subscription_id, done=added, what=what)
+    return added
 
 
 async def read_seat_authority(basis: SeatBasis, request: SeatRequest) -> SeatConfirmation:

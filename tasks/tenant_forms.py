@@ -99,6 +99,14 @@ class WitnessForm(SecretlessForm):
     )
 
 
+class WhoForm(SecretlessForm):
+    """Who set the admin account up says so himself, where IT Glue or Microsoft showed it before anybody did (P9)."""
+
+    action: Literal["look again", "I did it", "hand over"] = position(
+        0, "'I did it' only from the one who did: whoever it was can't confirm afterwards that it is done."
+    )
+
+
 class InviteForm(WaitForm):
     """A relationship that did not come about as it should (P8)."""
 

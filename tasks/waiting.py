@@ -112,6 +112,11 @@ async def wait_for(case: Case, wait: Wait, look: Look = nothing_to_see) -> Event
     raise AssertionError("unreachable: sleeping ends the process")
 
 
+def has_waited(case: Case, name: str) -> bool:
+    """Whether a wait had to wait: what it was for had not happened yet when it was first looked at."""
+    return case.journal.get(f"since-{name}") is not None
+
+
 def event_to(event: Event) -> dict[str, Any]:
     """An event as the journal keeps it."""
     return {"kind": type(event).__name__, **event.model_dump(mode="json")}

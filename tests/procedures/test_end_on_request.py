@@ -9,8 +9,8 @@ from prefect.client.schemas.objects import State
 
 from tests.procedures.bridges import booked, bought, reference
 from tests.procedures.harness import Bench, plain
-from tests.procedures.people import assert_done, assert_ended_as, launch, mails, notes, writes
-from tests.procedures.requests import ADA, ROBERTA, TOM
+from tests.procedures.people import assert_done, assert_ended_as, launch, mails, notes, settings, writes
+from tests.procedures.requests import ADA, ROBERTA, SAM, TOM
 from tests.procedures.seats import CONTOSO, LITWARE, asked, confirm, held, more, portal_adds
 from tests.procedures.test_add_seats import offered
 
@@ -185,12 +185,15 @@ async def test_a_second_wish_for_the_same_subscription_is_watched_again(bench: B
     assert len(await bench.runs("guard-end")) == 2
 
 
-async def test_a_guard_that_loses_its_evidence_tells_a_person(bench: Bench) -> None:
-    """Somebody edits the marker on the ticket: nobody watches the end any more, and a person gets it with its day."""
+@pytest.mark.parametrize("looks_before", [0, 1])
+async def test_a_guard_that_loses_its_evidence_tells_a_person(bench: Bench, looks_before: int) -> None:
+    """Somebody edits the marker on the ticket, also before its first look: nobody watches the end any more, and a
+    person gets it with its day."""
     assert_done(await read(bench, await wished(bench, days=5)))
     end = held(bench, CONTOSO)["endDate"]
-    bench.sandbox.advance(days=2)
-    await bench.reconcile()
+    for _ in range(looks_before):
+        bench.sandbox.advance(days=2)
+        await bench.reconcile()
     [marker] = [
         one
         for one in bench.sandbox.records("autotask.ticketnotes")
@@ -205,6 +208,22 @@ async def test_a_guard_that_loses_its_evidence_tells_a_person(bench: Bench) -> N
     [mail] = mails(bench, TOM, "a person must act")
     assert "can't watch it any more" in mail.text and "knows no wish" in mail.text
     assert held(bench, CONTOSO)["endDate"] == end
+
+
+async def test_a_guard_that_failed_unheard_is_told_by_the_net_once(bench: Bench) -> None:
+    """The settings can't be read at its first look, so it can mail nobody; the net does, and Retry goes on."""
+    assert_done(await read(bench, await wished(bench, days=5)))
+    [guard] = await bench.runs("guard-end")
+    async with settings(time_zone="Nowhere/None"):
+        assert (await bench.segment(guard.id)).is_failed()
+    before = len(mails(bench))
+    for _ in range(2):
+        await bench.reconcile()
+    [told] = mails(bench, TOM, "1 booked run failed")
+    assert len(mails(bench)) == before + 1 and SAM in told.cc and str(guard.id) in told.text
+    bench.sandbox.advance(days=1)
+    await bench.segment(guard.id)
+    assert not mails(bench, TOM, "a person must act") and (await bench.state(guard.id)).is_scheduled()
 
 
 async def test_one_word_ends_one_subscription(bench: Bench) -> None:

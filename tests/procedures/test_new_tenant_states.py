@@ -1,18 +1,21 @@
 """The admin account as people leave it, and IT Glue's traps: each is found, named, and has a way on (P9, P11, P12)."""
 
+import json
 from typing import Any
 from uuid import UUID
 
+from deployments.sandbox_blocks import GDAP_ROLES
 from rules.admin_account import Flaw
 from tests.procedures.harness import Bench, plain
-from tests.procedures.people import assert_done, mails
-from tests.procedures.requests import SAM
+from tests.procedures.people import assert_done, mails, notes, settings
+from tests.procedures.requests import SAM, TOM
 from tests.procedures.tenants import (
     ACCOUNT,
     ADMIN,
     KEY,
     KIM,
     MUNSON,
+    MUNSON_TICKET,
     ORGANISATION,
     SEED,
     approve,
@@ -152,15 +155,83 @@ async def test_microsoft_is_read_and_what_it_hides_is_for_a_second_person(bench:
     roles = [one for one in assigned["accessDetails"]["unifiedRoles"] if one["roleDefinitionId"] != authentication]
     bench.sandbox.change("graph.access_assignments", assigned["id"], accessDetails={"unifiedRoles": roles})
     await bench.answer(run, action="look again", decided_by="clock")
+    assert await bench.waits_for(run) == "who-secured", "IT Glue showed it before anybody said so"
+    await bench.answer(run, action="I did it", decided_by=SAM)
+    assert await bench.waits_for(run) == "who-completed", "and so did Microsoft, what was missing there at first"
+    await bench.answer(run, action="I did it", decided_by=KIM)
+    assert "nobody could confirm it" in plain(await bench.form(run)), "of the two seniors none would be left"
+    await bench.answer(run, action="I did it", decided_by=SAM)
     assert await bench.waits_for(run) == "witness-1"
     assert len(mails(bench, KIM, "second pair of eyes")) == 1
     await bench.answer(run, action="I have seen it", decided_by=SAM)
     assert await bench.waits_for(run) == "witness-1", "whoever set it up can't confirm it"
     await bench.answer(run, action="it is not so", decided_by=KIM)
     assert await bench.waits_for(run) == "holder-again-1"
+    await bench.answer(run, action="it is done", decided_by=KIM)
+    assert await bench.waits_for(run) == "holder-again-1", "who mends it can't confirm it afterwards"
+    assert f"Let {SAM}" in plain(await bench.form(run))
     await bench.answer(run, action="it is done", decided_by=SAM)
     assert await bench.waits_for(run) == "witness-2"
     assert_done(await bench.answer(run, action="I have seen it", decided_by=KIM))
+
+
+async def to_what_microsoft_hides(bench: Bench, **said: str) -> UUID:
+    """The admin account is secured, as IT Glue shows, or as somebody says; our roles don't let us read the rest."""
+    run = await to_admin_account(bench)
+    store_all(bench)
+    if said:
+        await bench.answer(run, action="it is done", **said)
+    else:
+        await bench.reconcile()
+    approve(bench)
+    await bench.reconcile()
+    await through_roles(bench, run)
+    return run
+
+
+FEWER_ROLES = "\n".join(role for role in GDAP_ROLES.splitlines() if "authentication" not in role)
+
+
+async def test_who_secured_it_unsaid_is_asked_before_a_second_person_counts(bench: Bench) -> None:
+    """P9: Kim did it and IT Glue showed it first. Her word as second person is not asked for; Sam confirms."""
+    async with settings(gdap_roles=FEWER_ROLES):
+        run = await to_what_microsoft_hides(bench)
+        assert await bench.waits_for(run) == "who-secured"
+        [asked] = mails(bench, SAM, "who secured the admin account?")
+        assert KIM in asked.cc and "I did it" in asked.text
+        await bench.answer(run, action="I did it", decided_by=TOM)
+        assert "may not decide this" in plain(await bench.form(run)), "no senior colleague"
+        await bench.answer(run, action="I did it", decided_by=KIM)
+        assert f"was secured by {KIM}" in notes(bench, MUNSON_TICKET)["who secured it"]
+        assert await bench.waits_for(run) == "witness-1"
+        assert not mails(bench, KIM, "second pair of eyes") and mails(bench, SAM, "second pair of eyes")
+        await bench.answer(run, action="I have seen it", decided_by=KIM)
+        assert "whoever set it up can't confirm it" in plain(await bench.form(run))
+        assert_done(await bench.answer(run, action="I have seen it", decided_by=SAM))
+
+
+async def test_who_said_so_is_not_asked_again(bench: Bench) -> None:
+    """Kim says by the form that it is done, although Sam was asked: Sam confirms it at once, Kim never."""
+    async with settings(gdap_roles=FEWER_ROLES):
+        run = await to_what_microsoft_hides(bench, decided_by=KIM)
+        assert await bench.waits_for(run) == "witness-1"
+        await bench.answer(run, action="I have seen it", decided_by=KIM)
+        assert await bench.waits_for(run) == "witness-1"
+        assert_done(await bench.answer(run, action="I have seen it", decided_by=SAM))
+
+
+async def test_a_second_persons_word_taken_before_it_is_known_who_did_it_does_not_count(bench: Bench) -> None:
+    """A run on its way when the question was new: Kim had confirmed, then says that she did it. It is done again."""
+    async with settings(gdap_roles=FEWER_ROLES):
+        run = await to_what_microsoft_hides(bench)
+        seen = {"kind": "Decided", "by": KIM, "choice": "I have seen it", "why": ""}
+        async with bench.prefect() as client:
+            await client.create_flow_run_input(run, key="settled-witness-1", value=json.dumps(seen))
+        await bench.answer(run, action="I did it", decided_by=KIM)
+        assert await bench.waits_for(run) == "holder-again-1"
+        await bench.answer(run, action="it is done", decided_by=KIM)
+        assert await bench.waits_for(run) == "witness-2"
+        assert_done(await bench.answer(run, action="I have seen it", decided_by=SAM))
 
 
 async def form_of(bench: Bench, run: UUID, wait: str) -> str:

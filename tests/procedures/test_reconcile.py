@@ -7,15 +7,17 @@ from typing import Any
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter
+from prefect.client.schemas.objects import Artifact
 from prefect.states import Crashed, Pending, Running
 
 from tasks import lost
-from tests.procedures.harness import Bench
+from tests.procedures.harness import Bench, plain
 from tests.procedures.people import (
     assert_done,
     launch,
     launch_to_signature,
     mails,
+    notes,
     ordered,
     release,
     settings,
@@ -23,6 +25,8 @@ from tests.procedures.people import (
 )
 from tests.procedures.requests import ROBERTA, SAM, TOM, contoso, fabrikam
 from vendors.retry import RetryPolicy
+
+CONTOSO_TICKET = 700175
 
 
 def docusign_calls(bench: Bench, since: int) -> list[str]:
@@ -181,3 +185,48 @@ async def test_a_vendor_that_is_down_keeps_nothing_else_back_and_is_told(
     assert "is noticed by nobody" in told.text
     bench.sandbox.http.delete("faults").raise_for_status()
     await bench.reconcile()
+
+
+NO_MAIL_READ = {"vendor": "graph", "method": "GET", "path": "/(messages|mailFolders)", "kind": "500-before"}
+NO_MAIL_SENT = {"vendor": "graph", "method": "POST", "path": "/messages$", "kind": "422", "times": 99}
+
+
+async def test_mail_down_for_hours_the_overview_is_written_and_says_so(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody can be mailed that nobody can be mailed: the table is rewritten all the same, and reconcile fails."""
+    monkeypatch.setattr("vendors.http.RetryPolicy", lambda: RetryPolicy(tries=1))
+    run = await launch(bench, contoso())
+    bench.sandbox.post("faults", {**NO_MAIL_READ, "times": 2})
+    bench.sandbox.post("faults", NO_MAIL_SENT)
+    for _ in range(2):
+        bench.sandbox.advance(hours=1)
+        state = await bench.play(await bench.start("reconcile"))
+    assert state.is_failed()
+    assert "replies in the mailbox (" in str(state.message) and "telling of what lasts (" in str(state.message)
+    table = await overview()
+    assert str(run) in str(table.data)
+    assert "replies in the mailbox" in str(table.description) and "telling of what lasts" in str(table.description)
+    bench.sandbox.http.delete("faults").raise_for_status()
+    await bench.reconcile()
+    assert "could not look" not in str((await overview()).description)
+
+
+async def overview() -> Artifact:
+    """The table of open procedures."""
+    async with get_client() as client:
+        tables = ArtifactFilter.model_validate({"key": {"any_": ["open-procedures"]}})
+        [table] = await client.read_artifacts(artifact_filter=tables)
+    return table
+
+
+async def test_where_no_mail_can_be_sent_the_ticket_says_that_it_is_stuck(bench: Bench) -> None:
+    """The mailbox takes no draft any more: one note on the ticket, however often Retry is pressed."""
+    bench.sandbox.post("faults", NO_MAIL_SENT)
+    run = await bench.start(**contoso())
+    state = await bench.play(run)
+    assert state.is_failed()
+    assert (await bench.segment(run)).is_failed()
+    stuck = [text for stage, text in notes(bench, CONTOSO_TICKET).items() if stage.startswith("stuck")]
+    assert len(stuck) == 1 and "No mail could be sent about it: Graph mail" in stuck[0]
+    assert "Stuck: a person is needed" in plain(await bench.case_file(run))

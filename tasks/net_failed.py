@@ -1,0 +1,61 @@
+"""Booked runs that failed unheard: nobody has started them by hand, so nobody looks at them (I5)."""
+
+import hashlib
+
+from prefect.client.schemas.objects import FlowRun, StateType
+
+from rules.people import Person
+from tasks.bridges import DEADLINE
+from tasks.letters import Letter
+from tasks.lost import owner_of_run
+from tasks.mail import send_letter
+from tasks.net import AGREED_END, Found
+from tasks.office import office
+from tasks.runs import set_tags, told_stuck
+from tasks.schedule import TIMED
+
+MENDED_BY_THEIR_OWN_NET = {DEADLINE, AGREED_END}
+
+
+async def tell_failed(open_now: list[FlowRun]) -> list[Found]:
+    """Mail each owner, once, the booked runs that failed without a word: no block could be read, or no mail sent.
+
+    What guards a booked end, or sets a tenant up, isn't booked anew by anything: a person presses Retry.
+    """
+    owners: dict[str, tuple[Person, list[FlowRun]]] = {}
+    for run in open_now:
+        if failed_unheard(run):
+            owner = await owner_of_run(run)
+            owners.setdefault(owner.email.lower(), (owner, []))[1].append(run)
+    found = []
+    for owner, runs in owners.values():
+        await send_letter("reconcile", letter_of(owner, runs))
+        for run in runs:
+            await set_tags(run.id, {*(run.tags or []), told_stuck(run)})
+            found.append(Found(what="failed unheard", who=run.name, done=f"{owner.name} was told", run=run.id))
+    return found
+
+
+def failed_unheard(run: FlowRun) -> bool:
+    """Whether a booked run stands still and its latest attempt told nobody."""
+    tags = set(run.tags or [])
+    booked = TIMED in tags and not tags & MENDED_BY_THEIR_OWN_NET
+    return booked and run.state_type is StateType.FAILED and told_stuck(run) not in tags
+
+
+def letter_of(owner: Person, runs: list[FlowRun]) -> Letter:
+    settings = office().settings
+    attempts = hashlib.sha256("".join(f"{run.id}{run.run_count}" for run in runs).encode()).hexdigest()[:12]
+    link = f"{settings.prefect_url}/runs/flow-run"
+    return Letter(
+        kind=f"failed-{attempts}",
+        to=(owner,),
+        cc=(settings.senior_for(owner.email),),
+        subject=f"{len(runs)} booked run{'s' if len(runs) > 1 else ''} failed, and nothing else looks after them",
+        todo="Look at what stands in the way and mend it; then press Retry on each run's page.",
+        by_when="today",
+        facts=tuple((run.name, f"{link}/{run.id}: {run.state.message if run.state else ''}"[:300]) for run in runs),
+        otherwise="Until then nobody sees whether a booked end still stands, or a new tenant is set up.",
+        link=f"{link}/{runs[0].id}",
+        link_text="Open the run" if len(runs) == 1 else "Open the first of them",
+    )
