@@ -225,6 +225,12 @@ async def test_a_guard_that_failed_unheard_is_told_by_the_net_once(bench: Bench)
     await bench.segment(guard.id)
     assert not mails(bench, TOM, "a person must act") and (await bench.state(guard.id)).is_scheduled()
 
+    bench.sandbox.post("faults", {"vendor": "pax8", "method": "GET", "path": "/subscriptions/[^/]+$", "kind": "422"})
+    assert (await bench.segment(guard.id)).is_failed()
+    assert len(mails(bench, subject="can't go on by itself")) == 1, "it told people itself"
+    await bench.reconcile()
+    assert len(mails(bench, subject="booked run failed")) == 1, "so the net doesn't"
+
 
 async def test_one_word_ends_one_subscription(bench: Bench) -> None:
     """The watch of an end can't be turned on another subscription; a word that was used isn't offered again."""
