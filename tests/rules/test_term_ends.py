@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rules.calendar import end_reaching, term_end_after
+from rules.calendar import end_reaching, term_before, term_end_after
 from rules.order import Term
 from tests.rules.strategies import days
 
@@ -53,6 +53,13 @@ def test_the_end_that_reaches_a_day_is_the_first_to_do_so(start: date, months: i
     assert end in grid
     assert end >= wished
     assert all(earlier < wished for earlier in grid[: grid.index(end)])
+
+
+@given(days, lengths, st.integers(1, 40))
+def test_a_term_begins_where_the_one_before_ends(start: date, months: int, terms: int) -> None:
+    """N7: the first begins on the start day; 31 January's second one on 28 February."""
+    ends_on = term_end_after(start, months, terms)
+    assert term_before(start, ends_on, months) == (start if terms == 1 else term_end_after(start, months, terms - 1))
 
 
 def test_a_wished_end_on_a_term_end_is_that_term() -> None:
