@@ -5,9 +5,11 @@ and ends its process, and reports a process that ended badly as Crashed, with th
 
 What is left out, since it keeps a run waiting: the state Submitting between Pending and Running; and in the run's
 process the watch for somebody else's suspending it, a thread with a websocket of its own. Our steps ask whether the
-run is still Running before they act (the fence), and that is what such a watch is for.
+run is still Running before they act (the fence), and that is what such a watch is for. And of a step that ends at once,
+what it was before it ended.
 """
 
+import asyncio
 import functools
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
@@ -20,7 +22,7 @@ import anyio
 from anyio.abc import TaskGroup, TaskStatus
 from httpx import HTTPError
 from prefect.client.orchestration import PrefectClient
-from prefect.client.schemas.objects import FlowRun, State
+from prefect.client.schemas.objects import FlowRun, State, TaskRun
 from prefect.exceptions import ObjectNotFound
 from prefect.flows import load_flow_from_flow_run
 from prefect.logging import get_logger
@@ -28,6 +30,7 @@ from prefect.runner._flow_run_executor import FlowRunExecutorContext
 from prefect.runner._process_manager import ProcessHandle, create_isolated_termination_scope
 
 CANCEL_AGAIN_SECONDS = (0, 1, 5, 15, 60)
+SHOWN_AFTER_SECONDS = 0.5
 
 
 class RunProcess(Protocol):
@@ -225,6 +228,48 @@ def begin_runs_unwatched() -> None:
     from prefect import flow_engine
 
     vars(flow_engine)["observe_flow_run_suspension"] = lambda *_: nullcontext()
+
+
+class StepReports:
+    """Reports a task run's states to the server, leaving out those that nobody could see.
+
+    Prefect reports Pending, Running and the end, three events that five parts of the server work on; the last one
+    holds start, end and count of tries. So Pending is left out, and Running where it is over within half a second: a
+    step that takes longer, hangs or dies is shown as Running, one that is tried again as such, and every end at once.
+    """
+
+    def __init__(self, report: Callable[..., Any]) -> None:
+        self._report = report
+        self._unseen: dict[UUID, asyncio.TimerHandle] = {}
+
+    def report(
+        self,
+        task_run: TaskRun,
+        initial_state: State[Any] | None,
+        validated_state: State[Any],
+        follows: Any = None,
+    ) -> Any:
+        """In the place of Prefect's function; None, as there, where no event was sent."""
+        unseen = self._unseen.pop(task_run.id, None)
+        if unseen is not None:
+            unseen.cancel()
+        if validated_state.is_pending():
+            return None
+        if validated_state.is_running():
+            with suppress(RuntimeError):  # a task that isn't async has no loop to wait on
+                self._unseen[task_run.id] = asyncio.get_running_loop().call_later(
+                    SHOWN_AFTER_SECONDS, self._report, task_run, initial_state, validated_state
+                )
+                return None
+        return self._report(task_run, initial_state, validated_state, follows)
+
+
+def report_steps_by_their_ends() -> None:
+    """In a process that runs flows: an event for a step that ends at once, where Prefect sends three."""
+    from prefect import task_engine
+    from prefect.utilities.engine import emit_task_run_state_change_event
+
+    vars(task_engine)["emit_task_run_state_change_event"] = StepReports(emit_task_run_state_change_event).report
 
 
 def share_certificates() -> None:
