@@ -14,6 +14,7 @@ import functools
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import nullcontext, suppress
+from contextvars import ContextVar
 from types import SimpleNamespace
 from typing import Any, Protocol
 from uuid import UUID
@@ -22,15 +23,18 @@ import anyio
 from anyio.abc import TaskGroup, TaskStatus
 from httpx import HTTPError
 from prefect.client.orchestration import PrefectClient
-from prefect.client.schemas.objects import FlowRun, State, TaskRun
+from prefect.client.schemas.objects import FlowRun, State, TaskRun, WorkPool
 from prefect.exceptions import ObjectNotFound
 from prefect.flows import load_flow_from_flow_run
 from prefect.logging import get_logger
 from prefect.runner._flow_run_executor import FlowRunExecutorContext
 from prefect.runner._process_manager import ProcessHandle, create_isolated_termination_scope
 
+from deployments.worker.shortcuts import AskedOnce
+
 CANCEL_AGAIN_SECONDS = (0, 1, 5, 15, 60)
 SHOWN_AFTER_SECONDS = 0.5
+BEING_TAKEN: ContextVar[FlowRun | None] = ContextVar("being_taken", default=None)
 
 
 class RunProcess(Protocol):
@@ -167,8 +171,13 @@ class Prompt:
     _limiter: anyio.CapacityLimiter | None
     _runs_task_group: TaskGroup | None
     _submitting_flow_run_ids: set[UUID]
+    _work_pool: WorkPool | None
+    name: str
+    _left_out = False
 
     async def _give_worker_labels_to_flow_run(self, flow_run_id: UUID) -> None:
+        if self._bears_our_labels():
+            return
         later = super()._give_worker_labels_to_flow_run  # type: ignore[misc]
 
         async def give() -> None:
@@ -177,6 +186,12 @@ class Prompt:
 
         if self._runs_task_group is not None:
             self._runs_task_group.start_soon(give)
+
+    def _bears_our_labels(self) -> bool:
+        """Whether the run that is being taken was this worker's before."""
+        run, pool = BEING_TAKEN.get(), self._work_pool
+        ours = {"prefect.worker.name": self.name, "prefect.work-pool.id": str(pool.id) if pool is not None else ""}
+        return run is not None and ours.items() <= run.labels.items()
 
     async def _submit_scheduled_flow_runs(self, flow_run_response: list[Any]) -> list[FlowRun]:
         """As Prefect does it, but for a run that goes on before its last process has gone: that one's place is its own.
@@ -187,6 +202,7 @@ class Prompt:
         ending = set(self._limiter.statistics().borrowers) if self._limiter is not None else set()
         others = [one for one in flow_run_response if one.flow_run.id not in ending]
         taken: list[FlowRun] = await super()._submit_scheduled_flow_runs(others)  # type: ignore[misc]
+        self._left_out = len(taken) < len(flow_run_response)
         return taken
 
     async def _propose_crashed_state(
@@ -199,8 +215,10 @@ class Prompt:
 
     async def _submit_run(self, flow_run: FlowRun) -> None:
         """As Prefect does it; a server that doesn't answer must not end the worker with all its runs."""
+        BEING_TAKEN.set(flow_run)  # for this task and those that it starts
         try:
-            await super()._submit_run(flow_run)  # type: ignore[misc]
+            with AskedOnce.taking_a_run():
+                await super()._submit_run(flow_run)  # type: ignore[misc]
         except HTTPError as error:
             get_logger("worker").warning("Run %s could not be taken, the next look tries again: %s", flow_run.id, error)
             self._submitting_flow_run_ids.discard(flow_run.id)
@@ -211,7 +229,7 @@ class Prompt:
 
     def _release_limit_slot(self, flow_run_id: UUID) -> None:
         super()._release_limit_slot(flow_run_id)  # type: ignore[misc]
-        if self._limiter is not None and self._runs_task_group is not None:
+        if self._left_out and self._limiter is not None and self._runs_task_group is not None:
             self._runs_task_group.start_soon(self.look_again)
 
     async def look_again(self) -> None:
