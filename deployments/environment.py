@@ -62,6 +62,8 @@ def server_environment(
     )
     if database_url is not None:
         environment["PREFECT_SERVER_DATABASE_CONNECTION_URL"] = database_url
+        # Prefect keeps five connections; what more runs need at once is opened and closed anew for each call.
+        environment["PREFECT_SERVER_DATABASE_SQLALCHEMY_POOL_SIZE"] = "20"
     return environment
 
 

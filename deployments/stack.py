@@ -219,7 +219,8 @@ class LocalStack:
 
     def _launch_server(self) -> None:
         environment = server_environment(self.environment, self.home, self.addresses, self._database_url)
-        command = ("prefect", "server", "start") if self._database_url else ("deployments.embedded_server",)
+        by_itself = ("deployments.prefect_server", "prefect", "server", "start")
+        command = by_itself if self._database_url else ("deployments.embedded_server",)
         self._launch("server", *command, environment=environment)
 
     def _wait_for_server(self) -> None:

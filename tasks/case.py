@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
@@ -88,6 +89,7 @@ class Case:
         self._request: CheckedRequest | None = None
         self._subject: Subject | None = None
         self._shown = ""
+        self._borne: set[str] | None = None
 
     @classmethod
     async def open(cls) -> "Case":
@@ -97,7 +99,9 @@ class Case:
             raise RuntimeError("a case is opened inside a flow run only")
         run = context.flow_run
         kept = {tag for tag in run.tags or [] if not tag.startswith(OF_ONE_WAIT)}
-        return cls(run.id, kept, await Journal.load(run.id))
+        case = cls(run.id, kept, await Journal.load(run.id))
+        case._borne = set(run.tags or [])
+        return case
 
     @property
     def request(self) -> CheckedRequest:
@@ -181,13 +185,20 @@ class Case:
         """Add tags by which the run is found from outside; unchanged ones cost nothing."""
         if not set(more) <= self.tags:
             self.tags |= set(more)
-            await set_tags(self.run_id, self.tags)
+            await self.bear()
+
+    async def bear(self, of_this_wait: Iterable[str] = ()) -> None:
+        """Let the run bear its tags, and those of the wait that begins; nothing is written where it bears them."""
+        tags = self.tags | set(of_this_wait)
+        if tags != self._borne:
+            await set_tags(self.run_id, tags)
+            self._borne = tags
 
     async def untag(self, *gone: str) -> None:
         """Take tags off by which nobody has to find the run any more."""
         if set(gone) & self.tags:
             self.tags -= set(gone)
-            await set_tags(self.run_id, self.tags)
+            await self.bear()
 
     async def record(self, stage: str, text: str, *, by: str = "", link: str = "", public: bool = False) -> None:
         """Something happened: once into the ticket, and onto the case file (decision 11, I7)."""
@@ -202,13 +213,13 @@ class Case:
         """End as Refused: the problems on the page and in the state's message."""
         problems = tuple(str(problem) for problem in refusal.problems)
         await self.show("Refused", problems=problems)
-        await set_tags(self.run_id, self.tags)
+        await self.bear()
         return Cancelled(name="Refused", message="Refused, nothing has happened outside:\n" + str(refusal))
 
     async def ended(self, end: Ended) -> State[None]:
         """End as what it is."""
         await self.show(end.name)
-        await set_tags(self.run_id, self.tags)
+        await self.bear()
         return Cancelled(name=end.name, message=end.message)
 
     def now(self) -> datetime:

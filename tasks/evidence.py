@@ -3,6 +3,8 @@
 The order itself reads the evidence anew: this reading authorises nothing.
 """
 
+import asyncio
+
 from pydantic import ValidationError
 
 from rules.agreement import Difference, Paper, with_signed_seats
@@ -28,8 +30,11 @@ class WhatWasSigned(Frozen):
 @step(key=lambda request, envelope_id: envelope_id)
 async def read_what_was_signed(request: CheckedRequest, envelope_id: str) -> WhatWasSigned:
     """Read the completed envelope and compare it with the request, line by line (N5)."""
-    reading = read_envelope(await office().docusign.envelope_with_tabs(envelope_id), office().clock.now())
-    rights = await authorised_contacts(request.customer.autotask_id, request.customer.itglue_id)
+    envelope, rights = await asyncio.gather(
+        office().docusign.envelope_with_tabs(envelope_id),
+        authorised_contacts(request.customer.autotask_id, request.customer.itglue_id),
+    )
+    reading = read_envelope(envelope, office().clock.now())
     try:
         agreement = SignedAgreement(
             reading=reading, client_role=office().settings.templates.client_role, may_sign=rights

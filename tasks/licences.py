@@ -1,5 +1,6 @@
 """The order at Pax8: once, on an authority that is marked as used before the write (decisions 1 and 3, I1, I3)."""
 
+import asyncio
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -140,10 +141,12 @@ async def assert_right_customer(request: CheckedRequest, authority: OrderAuthori
     customer = request.customer
     if not customer.pax8_id or (customer.needs_tenant and not customer.prefix):
         raise NotCovered("The customer's company at Pax8 and the prefix of the new tenant aren't settled yet (P2, P3).")
-    named = await office().autotask.company(customer.autotask_id)
-    ticket = await office().autotask.ticket(request.ticket_id)
-    organisation = await office().itglue.organisation_by_psa_id(customer.autotask_id)
-    bought_for = await office().pax8.company(customer.pax8_id)
+    named, ticket, organisation, bought_for = await asyncio.gather(
+        office().autotask.company(customer.autotask_id),
+        office().autotask.ticket(request.ticket_id),
+        office().itglue.organisation_by_psa_id(customer.autotask_id),
+        office().pax8.company(customer.pax8_id),
+    )
     wrong = []
     if ticket.number != request.ticket_number or ticket.company_id != named.id:
         wrong.append(f"the ticket {request.ticket_id} is not {request.ticket_number} of {named.name}")

@@ -16,7 +16,7 @@ from rules.refusal import Refused
 from tasks.case import Case, Ended
 from tasks.letters import Letter
 from tasks.office import office, open_office
-from tasks.runs import set_tags, told_stuck
+from tasks.runs import told_stuck
 from tasks.step import TRANSIENT, assert_run_is_ours
 from vendors.errors import VendorError
 
@@ -37,7 +37,7 @@ async def conduct(body: Body) -> State[None] | None:
         case = await Case.open()
         try:
             end = await body(case)
-            await set_tags(case.run_id, case.tags)  # nobody is awaited any more
+            await case.bear()  # nobody is awaited any more
             return end
         except Refused as refusal:
             return await case.refused(refusal)
@@ -130,7 +130,7 @@ async def note_stuck(case: Case, error: Exception, unsent: Exception) -> None:
 async def sleep_until(case: Case, moment: datetime, why: str) -> None:
     """Put the run off to a business moment: same run, process gone; raises `Pause` (prefect.md, Putting off)."""
     await case.show(f"Sleeping until {office().settings.calendar.in_words(moment)}: {why}")
-    await set_tags(case.run_id, case.tags | {f"until:{moment.isoformat()}"})
+    await case.bear({f"until:{moment.isoformat()}"})
     state: State[None] = Scheduled(scheduled_time=office().clock.real(moment), name="PutOff", message=why)
     async with get_client() as client:
         verdict = await client.set_flow_run_state(case.run_id, state)

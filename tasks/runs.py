@@ -53,6 +53,9 @@ async def wake(run_id: UUID, source: str, event: str) -> Woken:
         return woken
     async with get_client() as client:
         await client.create_flow_run_input(run_id, key=f"{NUDGE}{uuid4().hex}", value=json.dumps(answer))
+        still_awake = await client.read_flow_run(run_id)
+    if still_awake.state_type in (StateType.PENDING, StateType.RUNNING):  # it finds the nudge when it suspends
+        return Woken.NOT_WAITING
     return await resume(run_id, answer)
 
 

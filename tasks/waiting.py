@@ -27,7 +27,7 @@ from tasks.forms import LOOK_AGAIN, AnswerAgain, WaitForm
 from tasks.letters import Letter
 from tasks.office import office
 from tasks.people import find_colleague
-from tasks.runs import NUDGE, go_on_if_nudged, set_tags
+from tasks.runs import NUDGE, go_on_if_nudged
 from tasks.schedule import look_at
 from tasks.step import assert_run_is_ours
 from tasks.tickets import assign_ticket
@@ -316,10 +316,8 @@ async def sleep(case: Case, wait: Wait, number: int, complaint: str) -> None:
     until = min((moment for moment in (wait.until, patience_until) if moment is not None), default=None)
     shown = Awaited(who=str(awaited), what=wait.what, since=since, until=until, link=case.run_link)
     await case.show(f"Waiting: {wait.what}", shown)
-    await set_tags(
-        case.run_id,
-        case.tags
-        | set(wait.tags)
+    await case.bear(
+        set(wait.tags)
         | {f"wait:{wait.name}", f"role:{wait.role or awaited.email}", f"since:{since.isoformat()}"}
         | ({f"until:{until.isoformat()}"} if until else set()),
     )

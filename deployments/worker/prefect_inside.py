@@ -5,13 +5,16 @@ and ends its process, and reports a process that ended badly as Crashed, with th
 
 What is left out, since it keeps a run waiting: the state Submitting between Pending and Running; and in the run's
 process the watch for somebody else's suspending it, a thread with a websocket of its own. Our steps ask whether the
-run is still Running before they act (the fence), and that is what such a watch is for.
+run is still Running before they act (the fence), and that is what such a watch is for. And of a step that ends at once,
+what it was before it ended.
 """
 
+import asyncio
 import functools
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import nullcontext, suppress
+from contextvars import ContextVar
 from types import SimpleNamespace
 from typing import Any, Protocol
 from uuid import UUID
@@ -20,14 +23,18 @@ import anyio
 from anyio.abc import TaskGroup, TaskStatus
 from httpx import HTTPError
 from prefect.client.orchestration import PrefectClient
-from prefect.client.schemas.objects import FlowRun, State
+from prefect.client.schemas.objects import FlowRun, State, TaskRun, WorkPool
 from prefect.exceptions import ObjectNotFound
 from prefect.flows import load_flow_from_flow_run
 from prefect.logging import get_logger
 from prefect.runner._flow_run_executor import FlowRunExecutorContext
 from prefect.runner._process_manager import ProcessHandle, create_isolated_termination_scope
 
+from deployments.worker.shortcuts import AskedOnce
+
 CANCEL_AGAIN_SECONDS = (0, 1, 5, 15, 60)
+SHOWN_AFTER_SECONDS = 0.5
+BEING_TAKEN: ContextVar[FlowRun | None] = ContextVar("being_taken", default=None)
 
 
 class RunProcess(Protocol):
@@ -164,8 +171,13 @@ class Prompt:
     _limiter: anyio.CapacityLimiter | None
     _runs_task_group: TaskGroup | None
     _submitting_flow_run_ids: set[UUID]
+    _work_pool: WorkPool | None
+    name: str
+    _left_out = False
 
     async def _give_worker_labels_to_flow_run(self, flow_run_id: UUID) -> None:
+        if self._bears_our_labels():
+            return
         later = super()._give_worker_labels_to_flow_run  # type: ignore[misc]
 
         async def give() -> None:
@@ -174,6 +186,12 @@ class Prompt:
 
         if self._runs_task_group is not None:
             self._runs_task_group.start_soon(give)
+
+    def _bears_our_labels(self) -> bool:
+        """Whether the run that is being taken was this worker's before."""
+        run, pool = BEING_TAKEN.get(), self._work_pool
+        ours = {"prefect.worker.name": self.name, "prefect.work-pool.id": str(pool.id) if pool is not None else ""}
+        return run is not None and ours.items() <= run.labels.items()
 
     async def _submit_scheduled_flow_runs(self, flow_run_response: list[Any]) -> list[FlowRun]:
         """As Prefect does it, but for a run that goes on before its last process has gone: that one's place is its own.
@@ -184,6 +202,7 @@ class Prompt:
         ending = set(self._limiter.statistics().borrowers) if self._limiter is not None else set()
         others = [one for one in flow_run_response if one.flow_run.id not in ending]
         taken: list[FlowRun] = await super()._submit_scheduled_flow_runs(others)  # type: ignore[misc]
+        self._left_out = len(taken) < len(flow_run_response)
         return taken
 
     async def _propose_crashed_state(
@@ -196,8 +215,10 @@ class Prompt:
 
     async def _submit_run(self, flow_run: FlowRun) -> None:
         """As Prefect does it; a server that doesn't answer must not end the worker with all its runs."""
+        BEING_TAKEN.set(flow_run)  # for this task and those that it starts
         try:
-            await super()._submit_run(flow_run)  # type: ignore[misc]
+            with AskedOnce.taking_a_run():
+                await super()._submit_run(flow_run)  # type: ignore[misc]
         except HTTPError as error:
             get_logger("worker").warning("Run %s could not be taken, the next look tries again: %s", flow_run.id, error)
             self._submitting_flow_run_ids.discard(flow_run.id)
@@ -208,7 +229,7 @@ class Prompt:
 
     def _release_limit_slot(self, flow_run_id: UUID) -> None:
         super()._release_limit_slot(flow_run_id)  # type: ignore[misc]
-        if self._limiter is not None and self._runs_task_group is not None:
+        if self._left_out and self._limiter is not None and self._runs_task_group is not None:
             self._runs_task_group.start_soon(self.look_again)
 
     async def look_again(self) -> None:
@@ -225,6 +246,48 @@ def begin_runs_unwatched() -> None:
     from prefect import flow_engine
 
     vars(flow_engine)["observe_flow_run_suspension"] = lambda *_: nullcontext()
+
+
+class StepReports:
+    """Reports a task run's states to the server, leaving out those that nobody could see.
+
+    Prefect reports Pending, Running and the end, three events that five parts of the server work on; the last one
+    holds start, end and count of tries. So Pending is left out, and Running where it is over within half a second: a
+    step that takes longer, hangs or dies is shown as Running, one that is tried again as such, and every end at once.
+    """
+
+    def __init__(self, report: Callable[..., Any]) -> None:
+        self._report = report
+        self._unseen: dict[UUID, asyncio.TimerHandle] = {}
+
+    def report(
+        self,
+        task_run: TaskRun,
+        initial_state: State[Any] | None,
+        validated_state: State[Any],
+        follows: Any = None,
+    ) -> Any:
+        """In the place of Prefect's function; None, as there, where no event was sent."""
+        unseen = self._unseen.pop(task_run.id, None)
+        if unseen is not None:
+            unseen.cancel()
+        if validated_state.is_pending():
+            return None
+        if validated_state.is_running():
+            with suppress(RuntimeError):  # a task that isn't async has no loop to wait on
+                self._unseen[task_run.id] = asyncio.get_running_loop().call_later(
+                    SHOWN_AFTER_SECONDS, self._report, task_run, initial_state, validated_state
+                )
+                return None
+        return self._report(task_run, initial_state, validated_state, follows)
+
+
+def report_steps_by_their_ends() -> None:
+    """In a process that runs flows: an event for a step that ends at once, where Prefect sends three."""
+    from prefect import task_engine
+    from prefect.utilities.engine import emit_task_run_state_change_event
+
+    vars(task_engine)["emit_task_run_state_change_event"] = StepReports(emit_task_run_state_change_event).report
 
 
 def share_certificates() -> None:

@@ -1,5 +1,8 @@
 """What the warm worker need not ask the server for each run, nor have each run ask."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, ClassVar
 from uuid import UUID
@@ -27,6 +30,37 @@ class RememberedFlows:
         if flow_id not in self._flows:
             self._flows[flow_id] = await self._client.read_flow(flow_id)
         return self._flows[flow_id]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+
+class AskedOnce:
+    """A Prefect client that, while one run is taken, asks for its deployment once: Prefect's base worker asks twice."""
+
+    _taking: ClassVar[ContextVar[dict[UUID, DeploymentResponse] | None]] = ContextVar("taking", default=None)
+
+    def __init__(self, client: PrefectClient) -> None:
+        self._client = client
+
+    @classmethod
+    @contextmanager
+    def taking_a_run(cls) -> Iterator[None]:
+        """What is asked within, and in tasks that begin within, is for one run."""
+        before = cls._taking.set({})
+        try:
+            yield
+        finally:
+            cls._taking.reset(before)
+
+    async def read_deployment(self, deployment_id: UUID | str) -> DeploymentResponse:
+        """The deployment; one that isn't there is asked for each time."""
+        known = self._taking.get()
+        if known is None or not isinstance(deployment_id, UUID):
+            return await self._client.read_deployment(deployment_id)
+        if deployment_id not in known:
+            known[deployment_id] = await self._client.read_deployment(deployment_id)
+        return known[deployment_id]
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._client, name)

@@ -18,15 +18,16 @@ import anyio
 from anyio.abc import TaskStatus
 from httpx import HTTPError
 from prefect.client.orchestration import PrefectClient, get_client
-from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.objects import Flow, FlowRun
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.settings import get_current_settings
 from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker, BaseWorkerResult
 from pydantic import Field, PrivateAttr
 
+from deployments.worker.known import VARIABLE, as_variable
 from deployments.worker.nursery import Nursery, Process
 from deployments.worker.prefect_inside import Executor, Prompt
-from deployments.worker.shortcuts import RememberedFlows, as_module, wants_csrf
+from deployments.worker.shortcuts import AskedOnce, RememberedFlows, as_module, wants_csrf
 from deployments.worker.wakes import keep_awake
 
 WARM = "warm"
@@ -44,6 +45,7 @@ class WarmConfiguration(BaseJobConfiguration):
 
     working_dir: Path | None = Field(default=None, description=WORKING_DIRECTORY)
     _deployment: DeploymentResponse | None = PrivateAttr(default=None)
+    _flow: Flow | None = PrivateAttr(default=None)
 
     @classmethod
     async def resolve_for_flow_run(cls, flow_run: FlowRun, *, client: PrefectClient, **known: Any) -> Self:
@@ -54,7 +56,14 @@ class WarmConfiguration(BaseJobConfiguration):
         remembering: Any = RememberedFlows(client)
         made = await super().resolve_for_flow_run(flow_run, client=remembering, deployment=deployment, **known)
         made._deployment = deployment
+        made._flow = await remembering.read_flow(flow_run.flow_id)
         return made
+
+    def known(self) -> dict[str, str]:
+        """What a run's process need not ask, as its environment."""
+        if self._flow is None or self._deployment is None:
+            return {}
+        return {VARIABLE: as_variable(self._flow, self._deployment)}
 
     def module(self, code: Path) -> str | None:
         """The flow as the zygote has imported it, where the deployment does nothing but run it from `code`."""
@@ -101,6 +110,12 @@ class WarmWorker(Prompt, BaseWorker[WarmConfiguration, WarmVariables, WarmResult
         async with get_client() as client:
             csrf = {} if await wants_csrf(client) else {"PREFECT_CLIENT_CSRF_SUPPORT_ENABLED": "false"}
         return {"PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED": "false", **csrf, **own}
+
+    @property
+    def client(self) -> PrefectClient:
+        """Prefect's client. Raises RuntimeError before `setup`."""
+        asked_once: Any = AskedOnce(super().client)
+        return asked_once  # type: ignore[no-any-return]
 
     async def setup(self) -> None:
         """Be ready to run: the flows begin to load at once."""
@@ -172,7 +187,7 @@ class WarmWorker(Prompt, BaseWorker[WarmConfiguration, WarmVariables, WarmResult
     ) -> WarmResult:
         """Run it in a process of its own. Raises RuntimeError when it could not be started, or its end not be seen."""
         directory = str(configuration.working_dir) if configuration.working_dir else None
-        environment = dict(configuration.env)
+        environment = {**configuration.env, **configuration.known()}
         module = configuration.module(self._code)
         if module is not None and directory is None:
             environment["PREFECT__FLOW_ENTRYPOINT"] = module

@@ -22,8 +22,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
+from deployments.worker.known import leave_out_what_is_known
 from deployments.worker.messages import LARGEST, Ended, Message, Order, Ready, Stale, Started, packed, unpacked
-from deployments.worker.prefect_inside import begin_runs_unwatched, share_certificates
+from deployments.worker.prefect_inside import begin_runs_unwatched, report_steps_by_their_ends, share_certificates
 from vendors.http import trusted
 
 PACKAGES = ("deployments", "flows", "tasks", "vendors", "rules")
@@ -59,6 +60,8 @@ def main() -> None:
     before = fingerprint(code)
     failed = preload(code)
     begin_runs_unwatched()
+    report_steps_by_their_ends()
+    leave_out_what_is_known()
     share_certificates()
     trusted()
     if threading.active_count() > 1:

@@ -223,3 +223,17 @@ def test_when_the_zygote_is_killed_runs_under_way_end_as_they_do_and_the_next_on
     os.kill(zygote, signal.SIGKILL)
     assert at_home.ended(at_home.start("plain"))["state"]["type"] == "COMPLETED"
     assert at_home.ended(beside)["state"]["type"] == "COMPLETED"
+
+
+def test_steps_are_shown_with_their_times_and_one_that_lasts_as_running(at_home: House, worker: Child) -> None:
+    """A step that ends at once is written down once, at its end, with all that Prefect keeps of it."""
+    run = at_home.start("steps")
+    until(lambda: at_home.steps(run).get("lasts", (None, []))[1] == ["Running"], "the step is seen at work")
+    assert at_home.ended(run)["state"]["type"] == "COMPLETED"
+    until(lambda: len(at_home.steps(run).get("lasts", (None, []))[1]) == 2, "all is written down")
+    steps = at_home.steps(run)
+    assert steps["lasts"][1] == ["Running", "Completed"]
+    quick, states = steps["done_at_once"]
+    assert states == ["Completed"]
+    assert quick["run_count"] == 1
+    assert quick["start_time"] <= quick["end_time"]

@@ -12,9 +12,9 @@ from uuid import UUID, uuid4
 import anyio
 import httpx
 import pytest
-from prefect import engine, flow_engine
+from prefect import engine, flow_engine, task_engine
 from prefect.client import orchestration
-from prefect.client.schemas.objects import FlowRun, WorkPool
+from prefect.client.schemas.objects import FlowRun, TaskRun, WorkPool
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.context import refresh_global_settings_context
 from prefect.exceptions import PrefectHTTPStatusError
@@ -24,11 +24,14 @@ from prefect.runner._control_channel import ControlChannel
 from prefect.runner._flow_run_executor import FlowRunExecutionResult, FlowRunExecutorContext
 from prefect.runner._process_manager import ProcessHandle, ProcessManager, create_isolated_termination_scope
 from prefect.runner._state_proposer import StateProposer
+from prefect.states import AwaitingRetry, Completed, Failed, Pending, Running
+from prefect.utilities.engine import emit_task_run_state_change_event
 from prefect.workers.base import BaseWorker
 
 from deployments.environment import TYPE_VARIABLE, UnknownWorkerType, worker_type_from_shell
 from deployments.worker import prefect_inside
 from deployments.worker.messages import LARGEST, Order, TooLarge, packed, pair, unpacked
+from deployments.worker.prefect_inside import StepReports
 from deployments.worker.shortcuts import as_module, wants_csrf
 from deployments.worker.warm import RUNS_A_CORE, WarmWorker
 from deployments.worker.zygote import fingerprint, preload
@@ -187,11 +190,51 @@ async def test_csrf_tokens_are_left_out_only_where_the_server_says_that_it_asks_
 def test_prefects_names_that_a_forked_process_replaces_are_there() -> None:
     """They are set by name: one that Prefect has renamed would be set for nobody."""
     assert "observe_flow_run_suspension(" in inspect.getsource(flow_engine.BaseFlowRunEngine)
+    assert "emit_task_run_state_change_event(" in inspect.getsource(task_engine.AsyncTaskRunEngine.set_state)
+    assert parameters(emit_task_run_state_change_event) == [
+        "task_run",
+        "initial_state",
+        "validated_state",
+        "follows",
+    ]
     assert "ssl.create_default_context(cafile=cert_file)" in inspect.getsource(orchestration)
     for name in ("_give_worker_labels_to_flow_run", "_propose_submitting_state", "_release_limit_slot"):
         assert name in inspect.getsource(BaseWorker._submit_run_and_capture_errors), name
     assert "self._submit_scheduled_flow_runs(" in inspect.getsource(BaseWorker.get_and_submit_flow_runs)
     assert "self._submit_run," in inspect.getsource(BaseWorker._submit_scheduled_flow_runs)
+
+
+async def test_of_a_step_that_ends_at_once_the_end_alone_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that lasts is Running meanwhile, for whoever looks, and one that is tried again is seen to be."""
+    monkeypatch.setattr(prefect_inside, "SHOWN_AFTER_SECONDS", 0.05)
+    told: list[tuple[TaskRun, str]] = []
+    reports = StepReports(lambda task_run, _before, state, *_: told.append((task_run, state.name)))
+
+    def made() -> TaskRun:
+        return TaskRun(task_key="a-step", dynamic_key=str(uuid4()))
+
+    quick, slow, failing = made(), made(), made()
+    for state in (Pending(), Running(), Completed()):
+        reports.report(quick, None, state)
+    for state in (Pending(), Running(), AwaitingRetry(), Running(), Failed()):
+        reports.report(failing, None, state)
+    for state in (Pending(), Running()):
+        reports.report(slow, None, state)
+    assert [(quick, "Completed"), (failing, "AwaitingRetry"), (failing, "Failed")] == told
+    await anyio.sleep(0.1)
+    assert told[3:] == [(slow, "Running")]
+    reports.report(slow, None, Completed())
+    await anyio.sleep(0.1)
+    assert told[4:] == [(slow, "Completed")]
+
+
+def test_a_step_that_is_not_async_is_reported_as_prefect_does() -> None:
+    told: list[str] = []
+    reports = StepReports(lambda _run, _before, state, *_: told.append(state.name))
+    run = TaskRun(task_key="a-step", dynamic_key="1")
+    for state in (Pending(), Running(), Completed()):
+        reports.report(run, None, state)
+    assert told == ["Running", "Completed"]
 
 
 async def test_a_server_that_does_not_answer_ends_no_worker(monkeypatch: pytest.MonkeyPatch) -> None:

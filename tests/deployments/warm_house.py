@@ -21,10 +21,10 @@ from tests.procedures.harness import free_port, process, python
 ROOT = Path(__file__).parents[2]
 POOL = "warm-tests"
 FLOWS = """
-import os, resource, signal, sys, time
+import asyncio, os, resource, signal, sys, time
 from pathlib import Path
 
-from prefect import flow, get_run_logger
+from prefect import flow, get_run_logger, task
 from prefect.input import RunInput
 
 from flows.word import WORD
@@ -65,6 +65,22 @@ def slow(seconds: float, diary: str):
         lines.write(f"{time.monotonic()} -1\\n")
 
 
+@task
+async def done_at_once():
+    return 1
+
+
+@task
+async def lasts():
+    await asyncio.sleep(1.5)
+
+
+@flow
+async def steps():
+    await done_at_once()
+    await lasts()
+
+
 @flow
 async def leaves():
     os._exit(7)
@@ -85,7 +101,7 @@ async def hog():
     resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))
     bytearray(4 << 30)
 """
-NAMES = ("plain", "asks", "lingers", "slow", "leaves", "killed", "fails", "hog")
+NAMES = ("plain", "asks", "lingers", "slow", "steps", "leaves", "killed", "fails", "hog")
 FINAL = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 
 
@@ -150,6 +166,16 @@ class House:
         """The run once it is in that state."""
         until(lambda: self.run(run_id)["state"]["name"] == state, f"{run_id} {state}", seconds)
         return self.run(run_id)
+
+    def steps(self, run_id: str) -> dict[str, tuple[dict[str, Any], list[str]]]:
+        """Each step that the run's page shows, by its first word, with the states that it was in."""
+        asked = {"flow_runs": {"id": {"any_": [run_id]}}}
+        found = self.http.post("/task_runs/filter", json=asked).raise_for_status().json()
+        steps = {}
+        for one in found:
+            states = self.http.get("/task_run_states/", params={"task_run_id": one["id"]}).raise_for_status().json()
+            steps[one["name"].partition("-")[0]] = (one, [state["name"] for state in states])
+        return steps
 
     def logged(self, run_id: str) -> list[str]:
         """What the run's page shows of its log."""
