@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest_asyncio
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.sorting import ArtifactSort
 from prefect.logging.handlers import APILogHandler
 from pydantic import SecretStr
 
@@ -134,7 +135,9 @@ async def everything(
         await asyncio.sleep(2 * RECORDED_EVERY)
         remembered = await memory(run)
         async with get_client() as client:
-            artifacts = {str(one.key): str(one.data) for one in await client.read_artifacts()}
+            artifacts = {
+                str(one.key): str(one.data) for one in await client.read_artifacts(sort=ArtifactSort.CREATED_DESC)
+            }
         yield Everything(
             sandbox=sandbox,
             secrets=leaks.secrets_of(sandbox) | {"a secret planted in a block": PLANTED},

@@ -4,6 +4,7 @@ import json
 import re
 
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.sorting import ArtifactSort
 
 from tests.procedures.harness import Bench, plain
 from tests.procedures.people import (
@@ -29,7 +30,7 @@ VISIO_COST = re.compile(r"(?<![\d:.])(?:5\.04|4\.20|50\.40)(?!\d)")
 async def seen_by_people(bench: Bench) -> str:
     """Every mail, ticket note, ticket and artifact, in one text."""
     async with get_client() as client:
-        artifacts = [str(one.data) for one in await client.read_artifacts()]
+        artifacts = [str(one.data) for one in await client.read_artifacts(sort=ArtifactSort.CREATED_DESC)]
     told = [f"{mail.subject} {mail.text}" for mail in mails(bench)]
     return "\n".join(
         [
