@@ -19,7 +19,7 @@ from prefect.client.schemas.responses import DeploymentResponse
 
 VARIABLE = "COUNTERSIGN_KNOWN"
 OF_FLOW = {"id", "name", "tags"}
-OF_DEPLOYMENT = {"id", "name", "tags", "branch", "base"}
+OF_DEPLOYMENT = {"id", "flow_id", "name", "tags", "branch", "base", "root", "version_id", "version_info"}
 AT_THE_START = {"flow_version", "empirical_policy"}
 
 
@@ -42,8 +42,8 @@ def know(run: FlowRun, told: str) -> None:
 
     found: dict[str, tuple[str, Any]] = {}
     if told:
-        flow = Flow.model_construct(**ids(json.loads(told)["flow"]))
-        deployment = DeploymentResponse.model_construct(**ids(json.loads(told)["deployment"]))
+        flow = Flow.model_validate(json.loads(told)["flow"])
+        deployment = DeploymentResponse.model_validate(json.loads(told)["deployment"])
         found[f"flow.{flow.id}"] = ("flow", flow)
         found[f"deployment.{deployment.id}"] = ("deployment", deployment)
     if run.work_queue_id is not None and run.work_queue_name is not None:
@@ -54,11 +54,6 @@ def know(run: FlowRun, told: str) -> None:
         found[f"work-pool.{pool.name}"] = ("work-pool", pool)
     for key, (kind, thing) in found.items():
         RESOURCE_CACHE[key] = ({"kind": kind, "object": thing}, datetime.now(UTC))  # type: ignore[assignment]
-
-
-def ids(fields: dict[str, Any]) -> dict[str, Any]:
-    """With the id as an id again."""
-    return {**fields, "id": UUID(fields["id"])}
 
 
 class Unchanged:

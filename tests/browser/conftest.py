@@ -70,8 +70,13 @@ class Screen:
         self.until(lambda: words in self.text(), words)
 
     def click(self, css: str) -> None:
-        """Click the first visible element of a CSS selector."""
-        self.find(css).click()
+        """Click the first visible element of a CSS selector, also on a page that draws itself anew meanwhile."""
+
+        def clicked() -> bool:
+            self.find(css).click()
+            return True
+
+        self.until(clicked, css)
 
     def press(self, words: str) -> None:
         """Click the button or link that says exactly these words."""

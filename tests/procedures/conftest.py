@@ -13,12 +13,13 @@ from typing import Any
 import asyncpg
 import pytest
 import pytest_asyncio
-from prefect import Flow
+from prefect import Flow, task_engine
 from prefect.blocks.core import Block
 from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
 
 from deployments.postgres import local_postgres
+from deployments.worker.prefect_inside import report_steps_by_their_ends
 from tests.procedures.harness import (
     RECORDED_EVERY,
     Bench,
@@ -60,6 +61,15 @@ def one_schema_of_each_block() -> Iterator[None]:
     setattr(Block, "model_json_schema", kept)  # noqa: B010
 
 
+@pytest.fixture(scope="session", autouse=True)
+def steps_reported_by_their_ends() -> Iterator[None]:
+    """As under the warm worker: a step that ends at once is one event, where five parts of the server work on three."""
+    kept = task_engine.emit_task_run_state_change_event
+    report_steps_by_their_ends()
+    yield
+    vars(task_engine)["emit_task_run_state_change_event"] = kept
+
+
 @pytest.fixture(scope="session")
 def prefect_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("prefect")
@@ -87,9 +97,11 @@ def prefect_api(prefect_home: Path, prefect_database: str) -> Iterator[str]:
     port = free_port()
     url = f"http://127.0.0.1:{port}/api"
     with process(
-        python("-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)),
+        python("-m", "deployments.prefect_server"),
         f"{url}/health",
         prefect_home / "server.log",
+        PREFECT_SERVER_API_HOST="127.0.0.1",
+        PREFECT_SERVER_API_PORT=str(port),
         PREFECT_HOME=str(prefect_home),
         PREFECT_SERVER_ANALYTICS_ENABLED="false",
         PREFECT_LOGGING_LEVEL="WARNING",
