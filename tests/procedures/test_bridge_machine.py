@@ -27,6 +27,8 @@ SOAK = os.environ.get("COUNTERSIGN_SOAK") == "1"
 EXAMPLES = int(os.environ.get("COUNTERSIGN_BRIDGE_EXAMPLES", "12" if SOAK else "2"))
 PARTS = range(6 if SOAK else 1)
 """Of the long form: each is played by whichever process of pytest's is free."""
+PATIENCE = 1_800 if SOAK else 280
+"""Seconds for one act: the last one plays up to three bridges to their ends, on a machine that may have other work."""
 STEPS = int(os.environ.get("COUNTERSIGN_BRIDGE_STEPS", "30" if SOAK else "8"))
 ORDERS, ENDS, NOTES, MAILS = r"/orders$", r"/subscriptions/[^/]+$", r"[nN]otes", r"/messages|/send"
 FAULTS = (
@@ -71,7 +73,7 @@ class Bridges(RuleBasedStateMachine):
             return None
         self.acts.append(in_words(act))
         try:
-            return asyncio.run_coroutine_threadsafe(act, self.loop).result(280)
+            return asyncio.run_coroutine_threadsafe(act, self.loop).result(PATIENCE)
         except Exception as wrong:
             self.failed = True
             why = str(wrong) if isinstance(wrong, AssertionError) else "".join(format_exception(wrong))
@@ -105,7 +107,7 @@ class Bridges(RuleBasedStateMachine):
 
     def loop_do(self, act: Coroutine[Any, Any, Any]) -> Any:
         """What must be done whatever was found: opening and closing."""
-        return asyncio.run_coroutine_threadsafe(act, self.loop).result(280)
+        return asyncio.run_coroutine_threadsafe(act, self.loop).result(PATIENCE)
 
     def teardown(self) -> None:
         if not self.failed and self.play.bridges:
