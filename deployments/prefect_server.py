@@ -3,7 +3,8 @@
 Imported modules, routes and compiled statements are some 430,000 objects. Python's collector goes through all of them
 now and then: 0.3 s each time, in which the server does nothing else; with many runs at work an eighth of its time
 (measured with Prefect 3.8.8, Python 3.11). So what lives once the server is warm is never looked at again, and what
-comes later is looked at less often. `python -m deployments.prefect_server prefect server start`.
+comes later is looked at less often. `python -m deployments.prefect_server`; words after
+it are not read, and `make scale` finds the server by its `prefect server start`.
 """
 
 import gc
