@@ -20,20 +20,43 @@ MENDED_BY_THEIR_OWN_NET = {DEADLINE, AGREED_END}
 async def tell_failed(open_now: list[FlowRun]) -> list[Found]:
     """Mail each owner, once, the booked runs that failed without a word: no block could be read, or no mail sent.
 
-    What guards a booked end, or sets a tenant up, isn't booked anew by anything: a person presses Retry.
+    What guards a booked end, or sets a tenant up, isn't booked anew by anything: a person presses Retry. Which mail
+    names a run is written on the run first, so no run is named twice, wherever this dies and whatever fails meanwhile.
     """
-    owners: dict[str, tuple[Person, list[FlowRun]]] = {}
-    for run in open_now:
-        if failed_unheard(run):
-            owner = await owner_of_run(run)
-            owners.setdefault(owner.email.lower(), (owner, []))[1].append(run)
+    mails: dict[str, list[FlowRun]] = {}
+    for run in await put_down([run for run in open_now if failed_unheard(run)]):
+        mails.setdefault(mail_of(run), []).append(run)
     found = []
-    for owner, runs in owners.values():
-        await send_letter("reconcile", letter_of(owner, runs))
+    for key, runs in mails.items():
+        owner = await owner_of_run(runs[0])
+        await send_letter("reconcile", letter_of(owner, runs, key))
         for run in runs:
             await set_tags(run.id, {*(run.tags or []), told_stuck(run)})
             found.append(Found(what="failed unheard", who=run.name, done=f"{owner.name} was told", run=run.id))
     return found
+
+
+async def put_down(unheard: list[FlowRun]) -> list[FlowRun]:
+    """The same runs, each with the tag of the mail that names it; those that no mail names share one by owner."""
+    fresh: dict[str, list[FlowRun]] = {}
+    for run in unheard:
+        if not mail_of(run):
+            fresh.setdefault((await owner_of_run(run)).email.lower(), []).append(run)
+    for runs in fresh.values():
+        key = hashlib.sha256("".join(f"{run.id}{run.run_count}" for run in runs).encode()).hexdigest()[:12]
+        for run in runs:
+            run.tags = [*(run.tags or []), f"{_mark(run)}{key}"]
+            await set_tags(run.id, run.tags)
+    return unheard
+
+
+def mail_of(run: FlowRun) -> str:
+    """The key of the mail that names this run's latest attempt; empty: none does."""
+    return next((tag.removeprefix(_mark(run)) for tag in run.tags or [] if tag.startswith(_mark(run))), "")
+
+
+def _mark(run: FlowRun) -> str:
+    return f"told-by:{run.run_count}:"
 
 
 def failed_unheard(run: FlowRun) -> bool:
@@ -43,12 +66,11 @@ def failed_unheard(run: FlowRun) -> bool:
     return booked and run.state_type is StateType.FAILED and told_stuck(run) not in tags
 
 
-def letter_of(owner: Person, runs: list[FlowRun]) -> Letter:
+def letter_of(owner: Person, runs: list[FlowRun], key: str) -> Letter:
     settings = office().settings
-    attempts = hashlib.sha256("".join(f"{run.id}{run.run_count}" for run in runs).encode()).hexdigest()[:12]
     link = f"{settings.prefect_url}/runs/flow-run"
     return Letter(
-        kind=f"failed-{attempts}",
+        kind=f"failed-{key}",
         to=(owner,),
         cc=(settings.senior_for(owner.email),),
         subject=f"{len(runs)} booked run{'s' if len(runs) > 1 else ''} failed, and nothing else looks after them",

@@ -1,5 +1,6 @@
 """A subscription ends because the customer wishes it: with the term that reaches the day, watched, all told (P18)."""
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -7,12 +8,16 @@ from uuid import UUID
 import pytest
 from prefect.client.schemas.objects import State
 
+from tasks import net_failed
+from tasks.office import open_office
+from tasks.schedule import GUARD_END, book_timed
 from tests.procedures.bridges import booked, bought, reference
 from tests.procedures.harness import Bench, plain
 from tests.procedures.people import assert_done, assert_ended_as, launch, mails, notes, settings, writes
 from tests.procedures.requests import ADA, ROBERTA, SAM, TOM
 from tests.procedures.seats import CONTOSO, LITWARE, asked, confirm, held, more, portal_adds
 from tests.procedures.test_add_seats import offered
+from vendors.errors import Unavailable
 
 CONTOSO_TICKET = 700175
 READ = {"action": "the message confirms it", "decided_by": TOM}
@@ -230,6 +235,37 @@ async def test_a_guard_that_failed_unheard_is_told_by_the_net_once(bench: Bench)
     assert len(mails(bench, subject="can't go on by itself")) == 1, "it told people itself"
     await bench.reconcile()
     assert len(mails(bench, subject="booked run failed")) == 1, "so the net doesn't"
+
+
+async def test_the_net_that_dies_amid_telling_names_no_run_twice(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It dies between its mail and the marks on the runs; meanwhile another one fails."""
+    assert_done(await read(bench, await wished(bench, days=5)))
+    [guard] = await bench.runs("guard-end")
+    watched = [guard.id]
+    async with open_office():
+        for key in ("second", "third"):
+            watched.append(await book_timed(GUARD_END, bench.sandbox.now(), key, guard.parameters))
+    async with settings(time_zone="Nowhere/None"):
+        for run in watched[:2]:
+            assert (await bench.segment(run)).is_failed()
+    marked = net_failed.set_tags
+
+    async def die_at_the_last(run: UUID, tags: Iterable[str]) -> None:
+        if any(tag.startswith("told-stuck:") for tag in tags):
+            raise Unavailable("Prefect", "gone right after the mail")
+        await marked(run, tags)
+
+    with monkeypatch.context() as dying:
+        dying.setattr(net_failed, "set_tags", die_at_the_last)
+        assert (await bench.play(await bench.start("reconcile"))).is_failed()
+    assert len(mails(bench, TOM, "2 booked runs failed")) == 1
+    async with settings(time_zone="Nowhere/None"):
+        assert (await bench.segment(watched[2])).is_failed()
+    for _ in range(2):
+        await bench.reconcile()
+    told = mails(bench, TOM, "booked run")
+    assert [sum(str(run) in mail.text for mail in told) for run in watched] == [1, 1, 1]
+    assert len(told) == 2
 
 
 async def test_one_word_ends_one_subscription(bench: Bench) -> None:

@@ -25,7 +25,7 @@ from tasks.waiting import Wait, wait_for
 from tests.procedures.harness import Bench
 from tests.procedures.requests import TOM
 
-TRIES = 1000 if os.environ.get("COUNTERSIGN_SOAK") else 100
+TRIES = 1000 if os.environ.get("COUNTERSIGN_SOAK") else 60
 AT_ONCE = 4
 SIGNED: set[str] = set()
 
@@ -83,7 +83,7 @@ async def one_try(bench: Bench, number: int, delay: float) -> tuple[Woken, float
 
 @pytest.mark.timeout(1800)
 async def test_a_signature_in_the_very_moment_of_suspending_is_never_lost(waiting_bench: Bench) -> None:
-    """A hundred runs, each signed at another instant of its first segment: every one goes on, with no net below."""
+    """Runs that are each signed at another instant of its first segment: every one goes on, with no net below."""
     woken: list[Woken] = []
     segment = 1.0
     for first in range(0, TRIES, AT_ONCE):

@@ -12,9 +12,10 @@ from tests.procedures import doomed, test_bridge_survival
 from tests.procedures.doomed import answer, play_in_processes
 from tests.procedures.harness import Bench
 from tests.procedures.requests import ADA, TOM
-from tests.procedures.seats import FABRIKAM, annual_more, answer_question, changes, held, more
+from tests.procedures.seats import FABRIKAM, annual_more, answer_question, changes, held, more, puts
 from tests.procedures.test_add_seats import offered
 from tests.procedures.test_bridge_survival import SOAK
+from tests.procedures.test_seats_unclear import unclear
 
 STANDARD = "Microsoft 365 Business Standard"
 
@@ -110,4 +111,21 @@ async def test_a_wished_end_killed_after_every_call_is_booked_once(bench: Bench,
         assert call in survived.read_text(), call
     assert len(bench.sandbox.effects("end booked")) == 1
     assert len(await bench.runs("guard-end")) == 1, "one run watches it"
+    assert_one_of_each(bench)
+
+
+async def test_the_word_on_unclear_seats_killed_after_every_call_is_told_once(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SIGKILL after each call that follows a person's word on seats nobody could judge: all told once, none added."""
+    run = await unclear(bench, monkeypatch, "drop-after", description="see mail")
+    survived = tmp_path / "survived"
+    await answer(run, action="the seats were added", decided_by=TOM, note="its history shows them")
+    killed = await play_in_processes(bench, run, survived, known_as)
+    state = await bench.state(run)
+    assert state.is_completed(), f"{state.name}: {state.message}"
+    assert killed == len(survived.read_text().splitlines()) > 5, survived.read_text()
+    for call in ("no longer unclear", "document-seats", "PATCH"):
+        assert call in survived.read_text(), survived.read_text()
+    assert changes(bench) == [(12, 15)] and len(puts(bench)) == 1
     assert_one_of_each(bench)
