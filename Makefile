@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 RUN := $(CURDIR)/$(VENV)/bin
 WORKERS ?= 4
 ARGS ?=
-SOAK := survival instant_signature bridge_survival bridge_machine new_tenant_survival seats_survival seats_races
+SOAK := new_tenant_survival bridge_machine seats_survival seats_races bridge_survival survival instant_signature
 export COUNTERSIGN_WORKER_TYPE ?= warm
 
 .DEFAULT_GOAL := help
@@ -48,8 +48,8 @@ quick: lint ## the tests that need neither PostgreSQL nor a browser nor a runnin
 	    --ignore tests/deployments/test_stack.py -n $(WORKERS) --dist loadfile $(ARGS)
 
 soak: $(READY) system-packages ## the long forms: every call killed, 1,000 instant signatures, thousands of examples and steps; over an hour
-	COUNTERSIGN_SOAK=1 $(RUN)/python -m pytest --timeout 7200 -n $(WORKERS) --dist load tests/rules \
-	    $(SOAK:%=tests/procedures/test_%.py) $(ARGS)
+	COUNTERSIGN_SOAK=1 $(RUN)/python -m pytest --timeout 7200 -n $(WORKERS) --dist load --maxschedchunk 1 \
+	    $(SOAK:%=tests/procedures/test_%.py) tests/rules $(ARGS)
 
 bench: $(READY) system-packages ## how fast, by worker type and against DBOS and Temporal, into README's table and picture; 15 minutes
 	@$(RUN)/python -m deployments.bench $(ARGS)
