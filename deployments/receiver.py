@@ -23,6 +23,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from deployments.blocks import load
+from deployments.gathering import Gathering, Wake
 from deployments.ports import LOOPBACK, USUAL
 from rules.envelope import RUN_FIELD
 from tasks.runs import Woken, find_run_waiting_for, wake
@@ -56,7 +57,6 @@ DECIDING = frozenset(
 log = logging.getLogger("countersign.receiver")
 
 LoadSecrets = Callable[[], Awaitable[Sequence[SecretStr]]]
-Wake = Callable[[UUID, str, str], Awaitable[Woken]]
 FindRun = Callable[[str], Awaitable[UUID | None]]
 
 
@@ -181,7 +181,7 @@ def create_app(
 ) -> Starlette:
     """The receiver as an ASGI app. It doesn't start without a key to check signatures with."""
     secrets = Secrets(load_secrets, clock)
-    receiver = Receiver(secrets, wake, find_run)
+    receiver = Receiver(secrets, Gathering(wake), find_run)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
