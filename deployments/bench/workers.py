@@ -19,7 +19,8 @@ from deployments.bench_world import add_customers, request_of
 from deployments.player import Player
 from deployments.stack import OWN_POSTGRES, LocalStack
 
-LOOK_SECONDS = 0.1
+LOOK_SECONDS = 0.5
+"""What is measured is what the sandbox has written down, so a look that comes later costs nothing but patience."""
 PATIENCE = 900.0
 
 
