@@ -4,10 +4,13 @@ import re
 import textwrap
 import time
 from contextlib import suppress
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 import httpx
 import jwt
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from vendors.docusign_errors import VENDOR, read_oauth_error
 from vendors.http import RetryPolicy, Token, TokenAuth, Unauthorised, VendorHttp
@@ -92,8 +95,12 @@ class DocuSignOAuth:
             "scope": SCOPE,
         }
         signed: str | None = None
-        with suppress(jwt.PyJWTError, ValueError, TypeError):  # raised below, without the key in its chain
-            signed = jwt.encode(claims, _pem(self._private_key), algorithm="RS256")
+        with suppress(jwt.PyJWTError, ValueError, TypeError, UnsupportedAlgorithm):  # raised below, without the key
+            # Whether its primes are prime is not asked again in each process: that takes longer than all the rest.
+            # A key that is damaged signs nothing that DocuSign accepts.
+            pem = _pem(self._private_key).encode()
+            key: Any = load_pem_private_key(pem, password=None, unsafe_skip_rsa_key_validation=True)
+            signed = jwt.encode(claims, key, algorithm="RS256")
         if signed is None:
             raise Unauthorised(VENDOR, "the configured private key isn't an RSA key in PEM form")
         return signed
