@@ -2,6 +2,7 @@
 
 import functools
 from datetime import datetime
+from typing import NoReturn
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from prefect.client.orchestration import get_client
@@ -55,13 +56,20 @@ def environment() -> Environment:
 
     One a process: it holds the templates that it has read.
     """
-    return Environment(
+    made = Environment(
         loader=PackageLoader("tasks", "templates"),
         autoescape=select_autoescape(enabled_extensions=("html", "html.j2")),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    made.filters |= {"md": in_markdown, "when": needs_a_calendar, "short": needs_a_calendar}
+    return made
+
+
+def needs_a_calendar(_moment: datetime) -> NoReturn:
+    """What stands for a filter until whoever renders has given it a calendar's."""
+    raise RuntimeError("no calendar was given to show this moment by")
 
 
 def in_markdown(text: str) -> str:
@@ -75,7 +83,6 @@ def in_markdown(text: str) -> str:
 def render(case: CaseFile, calendar: Calendar, now: datetime) -> str:
     """The page as Markdown, times in the MSP's zone."""
     env = environment()
-    env.filters["md"] = in_markdown
     env.filters["when"] = calendar.in_words
     env.filters["short"] = calendar.in_short
     return env.get_template("casefile.md.j2").render(case=case, now=now)

@@ -3,7 +3,8 @@
 Like `prefect_inside.py` it uses what Prefect doesn't promise to keep; a test fails when one of it changes.
 
 To each event Prefect adds flow, deployment, queue and pool of the run, which it reads anew in each process: four calls
-for every segment. And at each segment it writes the run's version, retry policy and name, as they stand there already.
+for every segment. And at each segment it writes the run's version, retry policy and name, as they stand there already,
+and asks twice, each time with a client of its own, where the server wants results to be kept.
 """
 
 import json
@@ -13,24 +14,27 @@ from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
-from prefect.client.orchestration import PrefectClient
-from prefect.client.schemas.objects import Flow, FlowRun
+from prefect.client.orchestration import PrefectClient, SyncPrefectClient
+from prefect.client.schemas.objects import Flow, FlowRun, ServerDefaultResultStorage
 from prefect.client.schemas.responses import DeploymentResponse
 
 VARIABLE = "COUNTERSIGN_KNOWN"
 OF_FLOW = {"id", "name", "tags"}
 OF_DEPLOYMENT = {"id", "flow_id", "name", "tags", "branch", "base", "root", "version_id", "version_info"}
+READ_STORAGE = "read_server_default_result_storage"
 AT_THE_START = {"flow_version", "empirical_policy"}
 
 
-def as_variable(flow: Flow, deployment: DeploymentResponse) -> str:
-    """What the worker tells a run's process in its environment: names and tags, and nothing secret."""
-    return json.dumps(
-        {
-            "flow": flow.model_dump(mode="json", include=OF_FLOW),
-            "deployment": deployment.model_dump(mode="json", include=OF_DEPLOYMENT),
-        }
-    )
+def as_variable(flow: Flow, deployment: DeploymentResponse, storage: ServerDefaultResultStorage | None = None) -> str:
+    """What the worker tells a run's process in its environment: names, tags, ids, and nothing secret.
+
+    `storage`: where the server wants results; None: the process asks.
+    """
+    told = {
+        "flow": flow.model_dump(mode="json", include=OF_FLOW),
+        "deployment": deployment.model_dump(mode="json", include=OF_DEPLOYMENT),
+    }
+    return json.dumps(told if storage is None else told | {"storage": storage.model_dump(mode="json")})
 
 
 def know(run: FlowRun, told: str) -> None:
@@ -100,6 +104,25 @@ def leave_out_what_is_known() -> None:
             return None
         return await rename(client, flow_run_id, name)
 
+    ask, ask_at_once = (
+        PrefectClient.read_server_default_result_storage,
+        SyncPrefectClient.read_server_default_result_storage,
+    )
+
+    async def read_storage(client: PrefectClient) -> ServerDefaultResultStorage:
+        return told_storage() or await ask(client)
+
+    def read_storage_at_once(client: SyncPrefectClient) -> ServerDefaultResultStorage:
+        return told_storage() or ask_at_once(client)
+
     vars(flow_engine)["load_flow_run"] = load_flow_run
-    for name, ours in (("update_flow_run", update_flow_run), ("set_flow_run_name", set_flow_run_name)):
-        setattr(PrefectClient, name, ours)
+    for ours in (update_flow_run, set_flow_run_name):
+        setattr(PrefectClient, ours.__name__, ours)
+    for client, reads in ((PrefectClient, read_storage), (SyncPrefectClient, read_storage_at_once)):
+        setattr(client, READ_STORAGE, reads)
+
+
+def told_storage() -> ServerDefaultResultStorage | None:
+    """Where the server wants results, as the worker has last heard it; None: nobody has said so."""
+    told = json.loads(os.environ.get(VARIABLE) or "{}")
+    return ServerDefaultResultStorage.model_validate(told["storage"]) if "storage" in told else None

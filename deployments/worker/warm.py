@@ -18,7 +18,7 @@ import anyio
 from anyio.abc import TaskStatus
 from httpx import HTTPError
 from prefect.client.orchestration import PrefectClient, get_client
-from prefect.client.schemas.objects import Flow, FlowRun
+from prefect.client.schemas.objects import Flow, FlowRun, ServerDefaultResultStorage
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.settings import get_current_settings
 from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker, BaseWorkerResult
@@ -59,11 +59,11 @@ class WarmConfiguration(BaseJobConfiguration):
         made._flow = await remembering.read_flow(flow_run.flow_id)
         return made
 
-    def known(self) -> dict[str, str]:
+    def known(self, storage: ServerDefaultResultStorage | None) -> dict[str, str]:
         """What a run's process need not ask, as its environment."""
         if self._flow is None or self._deployment is None:
             return {}
-        return {VARIABLE: as_variable(self._flow, self._deployment)}
+        return {VARIABLE: as_variable(self._flow, self._deployment, storage)}
 
     def module(self, code: Path) -> str | None:
         """The flow as the zygote has imported it, where the deployment does nothing but run it from `code`."""
@@ -99,6 +99,7 @@ class WarmWorker(Prompt, BaseWorker[WarmConfiguration, WarmVariables, WarmResult
         self._ours = AsyncExitStack()
         self._waker: asyncio.Task[None] | None = None
         self._executor = Executor()
+        self._storage: ServerDefaultResultStorage | None = None
 
     @staticmethod
     async def _environment() -> dict[str, str]:
@@ -161,8 +162,12 @@ class WarmWorker(Prompt, BaseWorker[WarmConfiguration, WarmVariables, WarmResult
                 await anyio.sleep(0.05)
 
     async def sync_with_backend(self) -> None:
-        """As Prefect does it; once the pool is known, its events are listened to."""
+        """As Prefect does it, every half minute; once the pool is known, its events are listened to."""
         await super().sync_with_backend()
+        try:
+            self._storage = await self.client.read_server_default_result_storage()
+        except HTTPError:
+            self._storage = None  # then each run's process asks
         if self._waker is None and self._work_pool is not None:
             self._waker = asyncio.create_task(keep_awake(self.work_pool.id, self._look))
 
@@ -187,7 +192,7 @@ class WarmWorker(Prompt, BaseWorker[WarmConfiguration, WarmVariables, WarmResult
     ) -> WarmResult:
         """Run it in a process of its own. Raises RuntimeError when it could not be started, or its end not be seen."""
         directory = str(configuration.working_dir) if configuration.working_dir else None
-        environment = {**configuration.env, **configuration.known()}
+        environment = {**configuration.env, **configuration.known(self._storage)}
         module = configuration.module(self._code)
         if module is not None and directory is None:
             environment["PREFECT__FLOW_ENTRYPOINT"] = module

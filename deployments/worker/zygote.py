@@ -5,6 +5,7 @@ as those of Prefect's process worker do. When a file of the code has changed it 
 that every run gets the code that is on the disk, as with a fresh Python.
 """
 
+import asyncio
 import gc
 import importlib
 import os
@@ -19,12 +20,19 @@ import time
 import traceback
 import warnings
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
+
+import uvloop
+from jinja2 import TemplateError
+from pydantic import BaseModel
+from pydantic.errors import PydanticUserError
 
 from deployments.worker.known import leave_out_what_is_known
 from deployments.worker.messages import LARGEST, Ended, Message, Order, Ready, Stale, Started, packed, unpacked
 from deployments.worker.prefect_inside import begin_runs_unwatched, report_steps_by_their_ends, share_certificates
+from tasks.casefile import environment
 from vendors.http import trusted
 
 PACKAGES = ("deployments", "flows", "tasks", "vendors", "rules")
@@ -44,6 +52,7 @@ LATER = (
     "prefect.task_engine",
     "prefect.telemetry.run_telemetry",
     "prefect.utilities.visualization",
+    "rich._emoji_codes",
 )
 
 
@@ -59,6 +68,8 @@ def main() -> None:
     sys.path.insert(0, str(code))
     before = fingerprint(code)
     failed = preload(code)
+    complete_models()
+    read_templates()
     begin_runs_unwatched()
     report_steps_by_their_ends()
     leave_out_what_is_known()
@@ -114,6 +125,23 @@ def preload(code: Path) -> dict[str, str]:
         except Exception:
             failed[name] = traceback.format_exc(limit=-1)
     return failed
+
+
+def complete_models() -> None:
+    """Build what pydantic leaves to a model's first use: here once, and not in every run's process."""
+    models = list(BaseModel.__subclasses__())
+    for model in models:
+        models += model.__subclasses__()
+        if not model.__pydantic_complete__:
+            with suppress(PydanticUserError, NameError):  # then its first use builds it, or says what is wrong
+                model.model_rebuild(raise_errors=False)
+
+
+def read_templates() -> None:
+    """Compile the templates of pages and mails; one that can't be fails where it is used."""
+    with suppress(TemplateError):
+        for name in environment().list_templates():
+            environment().get_template(name)
 
 
 def fingerprint(code: Path) -> frozenset[tuple[str, int, int]]:
@@ -177,6 +205,7 @@ def live(order: Order, not_mine: tuple[socket.socket | selectors.BaseSelector, .
     for end in not_mine:
         end.close()
     gc.enable()
+    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     take(order)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # that the module was imported before: on purpose

@@ -6,15 +6,22 @@ from uuid import uuid4
 
 import anyio
 import pytest
-from prefect import engine, flow_engine
-from prefect.client.orchestration import PrefectClient
-from prefect.client.schemas.objects import Flow, FlowRun, FlowRunPolicy, WorkPool, WorkQueue
+from prefect import engine, flow_engine, results
+from prefect.client.orchestration import PrefectClient, SyncPrefectClient
+from prefect.client.schemas.objects import (
+    Flow,
+    FlowRun,
+    FlowRunPolicy,
+    ServerDefaultResultStorage,
+    WorkPool,
+    WorkQueue,
+)
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.context import FlowRunContext
 from prefect.events import related
 from prefect.workers.base import BaseWorker
 
-from deployments.worker.known import Unchanged, as_variable, know
+from deployments.worker.known import VARIABLE, Unchanged, as_variable, know, leave_out_what_is_known
 from deployments.worker.shortcuts import AskedOnce
 from deployments.worker.warm import WarmWorker
 
@@ -91,6 +98,30 @@ async def test_what_was_not_told_is_asked() -> None:
     know(run, "")
     await related_of(run, server)
     assert server.asked == ["flow", "deployment", "pool"]
+
+
+async def test_where_results_go_is_asked_only_where_the_worker_does_not_know(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both ways in which Prefect asks: at once for the flow's store, and while the loop runs."""
+    for client in (PrefectClient, SyncPrefectClient):
+        monkeypatch.setattr(client, "read_server_default_result_storage", unreachable)
+    for name in ("update_flow_run", "set_flow_run_name"):
+        monkeypatch.setattr(PrefectClient, name, getattr(PrefectClient, name))
+    monkeypatch.setattr(flow_engine, "load_flow_run", flow_engine.load_flow_run)
+    leave_out_what_is_known()
+    wanted = ServerDefaultResultStorage(default_result_storage_block_id=uuid4())
+    monkeypatch.setenv(VARIABLE, as_variable(FLOW, DEPLOYMENT, wanted))
+    assert results._read_server_default_result_storage_block_id() == wanted.default_result_storage_block_id
+    assert await results._aread_server_default_result_storage_block_id() == wanted.default_result_storage_block_id
+    for told in (as_variable(FLOW, DEPLOYMENT), ""):
+        monkeypatch.setenv(VARIABLE, told)
+        with pytest.raises(LookupError, match="the server was asked"):
+            results._read_server_default_result_storage_block_id()
+        with pytest.raises(LookupError, match="the server was asked"):
+            await results._aread_server_default_result_storage_block_id()
+
+
+def unreachable(_: Any) -> ServerDefaultResultStorage:
+    raise LookupError("the server was asked")
 
 
 def test_only_what_stands_there_already_is_left_unwritten() -> None:
