@@ -24,7 +24,8 @@ from tasks.authority import ConfirmationTooOld
 from tasks.bridges import DATES, OPEN, Bridge, book_deadline, dates_of, open_bridge_reminder
 from tasks.case import Case, ticket_link
 from tasks.ending import BridgeIds
-from tasks.licences import Licence, PlacedOrder, first_holder, read_licences
+from tasks.licences import Licence, PlacedOrder, read_licences
+from tasks.markers import first_holder
 from tasks.new_tenant import known_by_now
 from tasks.office import office
 from tasks.procedure import conduct

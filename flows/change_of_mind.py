@@ -10,7 +10,7 @@ from tasks.bridges import Bridge
 from tasks.case import Case
 from tasks.contacts import authorised_contacts
 from tasks.forms import AnswerAgain
-from tasks.licences import used_by_another
+from tasks.markers import used_by_another
 from tasks.office import office
 from tasks.tickets import mark_kept
 from tasks.written import candidates

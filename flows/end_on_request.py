@@ -26,8 +26,8 @@ from tasks.ending import NOT_BOOKED, SEVEN_DAYS, BridgeIds, TermReading, read_te
 from tasks.forms import LookForm
 from tasks.forms_seats import WordForm
 from tasks.letters import Letter
-from tasks.licences import AuthorityUsed, free
 from tasks.mail import WhenSent
+from tasks.markers import AuthorityUsed, free
 from tasks.office import office
 from tasks.procedure import conduct
 from tasks.seat_requests import about

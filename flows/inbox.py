@@ -15,7 +15,7 @@ from tasks.case import Case
 from tasks.casefile import in_markdown
 from tasks.contacts import authorised_contacts
 from tasks.forms import AnswerAgain, ConfirmationForm
-from tasks.licences import used_by_another
+from tasks.markers import used_by_another
 from tasks.office import office
 from tasks.waiting import Wait, ask_the_awaited
 

@@ -8,15 +8,17 @@ from rules.authority import NotCovered
 from rules.events import DayReached, Decided, Event
 from rules.people import Person
 from rules.refusal import Refused
-from tasks import licences, purchase_letters
+from tasks import ordering, purchase_letters, unclear_orders
 from tasks.agreements import DraftedEnvelope, NotSigned
 from tasks.authority import Basis, SignedPaper
 from tasks.case import Case
 from tasks.casefile import in_markdown
 from tasks.evidence import read_before_ordering
 from tasks.forms import AcceptForm, AnswerAgain, LookForm, UnclearOrderForm
-from tasks.licences import AuthorityUsed, PlacedOrder, UnclearOrder, UnreadableOrder
+from tasks.licences import PlacedOrder
+from tasks.markers import AuthorityUsed
 from tasks.office import office
+from tasks.unclear_orders import UnclearOrder, UnreadableOrder
 from tasks.waiting import Wait, wait_for
 from tasks.written import NoSuchEvidence
 from vendors.errors import Refused as VendorRefused
@@ -124,7 +126,7 @@ async def order(case: Case, envelope: DraftedEnvelope, basis: Basis) -> PlacedOr
             continue
         try:
             if case.journal.get(f"settled-{unclear}") is None and case.journal.get(f"settled-{refused}") is None:
-                placed = await licences.place_order(case.request, basis, attempt)
+                placed = await ordering.place_order(case.request, basis, attempt)
             else:
                 placed = None
         except (NotSigned, NotCovered, NoSuchEvidence, AuthorityUsed) as no:
@@ -181,12 +183,14 @@ async def ask_about_unclear_order(
 ) -> PlacedOrder | None:
     """Decision 3: no match and no certainty means that a person decides, never a second POST."""
     settings, request, authority_id = office().settings, case.request, basis.authority_id
-    marked = await licences.marked_at(request, authority_id) if case.journal.get(f"settled-{name}") is None else None
+    marked = (
+        await unclear_orders.marked_at(request, authority_id) if case.journal.get(f"settled-{name}") is None else None
+    )
     not_before = (marked or case.now()) + settings.order_settle
 
     async def turned_up(_hinted: bool) -> Event | None:
         try:
-            found = await licences.look_for_unclear_order(request, authority_id)
+            found = await unclear_orders.look_for_unclear_order(request, authority_id)
         except UnreadableOrder:
             return None
         return Decided(by="Pax8", choice="the order is there", why=found.order_id) if found is not None else None
@@ -204,10 +208,10 @@ async def ask_about_unclear_order(
     async def agrees_with_pax8(event: Event) -> None:
         match event:
             case Decided(choice="no order is there"):
-                if await licences.look_for_unclear_order(request, authority_id) is not None:
+                if await unclear_orders.look_for_unclear_order(request, authority_id) is not None:
                     raise AnswerAgain("the order is there by now: press 'look again'.")
             case Decided(choice="the order is there"):
-                if await licences.find_named_order(request, authority_id, event.why) is None:
+                if await unclear_orders.find_named_order(request, authority_id, event.why) is None:
                     raise AnswerAgain("order_id: that is not a new order of this customer with equal lines.")
             case _:
                 return
@@ -232,6 +236,6 @@ async def ask_about_unclear_order(
         await end_without_order(case, event, envelope)
         return None
     if event.choice == "the order is there":
-        return await licences.adopt_named_order(request, authority_id, event.why)
-    await licences.release_marker(request, authority_id, event.by, event.why, attempt)
+        return await unclear_orders.adopt_named_order(request, authority_id, event.why)
+    await unclear_orders.release_marker(request, authority_id, event.by, event.why, attempt)
     return None

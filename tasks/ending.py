@@ -12,10 +12,11 @@ from rules.endings import AgreementDead, SignedEnd, Successor, Superseded, Unsig
 from rules.order import Frozen, Term
 from rules.request import CheckedRequest
 from tasks.agreements import NotSigned, read_envelopes_of, read_signed_agreement
-from tasks.licences import AuthorityUsed, Before, UnclearOrder, before_of, holder
+from tasks.markers import AuthorityUsed, holder
 from tasks.office import office
 from tasks.step import assert_run_is_ours, step
 from tasks.tickets import markers_for
+from tasks.unclear_orders import Before, UnclearOrder, before_of
 from vendors.autotask import TicketNote
 from vendors.errors import NotFound, Unavailable
 from vendors.errors import Refused as VendorRefused

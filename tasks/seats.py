@@ -26,7 +26,7 @@ from tasks import claims
 from tasks.authority import assert_mailed
 from tasks.contacts import authorised_contacts
 from tasks.ending import EndNotAgreed, TermReading, book_end, is_booked, read_term
-from tasks.licences import AuthorityUsed, free, holder
+from tasks.markers import AuthorityUsed, free, holder
 from tasks.office import office
 from tasks.step import assert_run_is_ours, step
 from tasks.tickets import add_marker

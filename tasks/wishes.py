@@ -18,7 +18,7 @@ from tasks.claims import said_of
 from tasks.contacts import authorised_contacts
 from tasks.double_starts import one_start_each
 from tasks.ending import BridgeIds, EndNotAgreed, TermReading, book_end
-from tasks.licences import AuthorityUsed, first_holder, holder
+from tasks.markers import AuthorityUsed, first_holder, holder
 from tasks.office import office
 from tasks.requests import recalled
 from tasks.runs import runs_tagged

@@ -12,8 +12,8 @@ from prefect.client.orchestration import get_client
 from rules.request import CheckedRequest
 from tasks.authority import SignedPaper
 from tasks.journal import Journal
-from tasks.licences import place_order
 from tasks.office import open_office
+from tasks.ordering import place_order
 from tests.procedures.harness import Bench
 from tests.procedures.requests import contoso
 

@@ -14,8 +14,8 @@ from rules.request import CheckedRequest
 from rules.written import PersonsReading
 from tasks.authority import WrittenWord
 from tasks.bridges import parameters_of
-from tasks.licences import place_order
 from tasks.office import open_office
+from tasks.ordering import place_order
 from tasks.written import file_evidence, read_written
 from tests.procedures.attacks import forge, memory
 from tests.procedures.bridges import MINUTE, answer_terms, booked, bought, offered, reference, the_bridge

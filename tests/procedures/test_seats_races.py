@@ -22,7 +22,7 @@ import vendors.http
 from rules.seats import SeatRequest, SeatsReading
 from rules.written import Written
 from tasks.claims import standing_claims
-from tasks.licences import first_holder
+from tasks.markers import first_holder
 from tasks.office import open_office
 from tasks.seats import SURE, SeatBasis, SeatsOutcome, write_seats
 from tasks.written import read_written

@@ -1,0 +1,195 @@
+"""An order of which nobody knows whether it went out: looked for, never sent again unasked (decision 3, I3)."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from rules.order import Frozen
+from rules.refusal import Refused
+from rules.request import CheckedRequest
+from tasks import catalogue
+from tasks.licences import OrderedLine, PlacedOrder
+from tasks.markers import free, holder
+from tasks.office import office
+from tasks.step import step
+from vendors.autotask import TicketNote
+from vendors.errors import NotFound, Unavailable
+from vendors.errors import Refused as VendorRefused
+from vendors.pax8 import Order
+
+
+class Before(Frozen):
+    """The customer's orders and subscriptions right before the write, as the marker keeps them.
+
+    `lines`: what is ordered, product id and seats, and `commitments` the commitment id of each; empty on markers from
+    before they were kept.
+    """
+
+    orders: tuple[str, ...]
+    subscriptions: tuple[str, ...]
+    lines: tuple[tuple[str, int], ...] = ()
+    commitments: tuple[str, ...] = ()
+
+
+class UnclearOrder(Exception):
+    """Nobody knows whether the order went out: a person looks into the Pax8 portal. It is never sent again unasked."""
+
+
+class UnreadableOrder(UnclearOrder):
+    """The order may be there, and what there is can't be read or compared: it is looked at again later."""
+
+
+class TooEarly(Exception):
+    """Somebody said that no order is there before a late one could show. Nothing was freed, nothing is sent again."""
+
+
+def before_of(marker: TicketNote) -> Before:
+    """What a marker keeps. Raises `UnclearOrder` where somebody has edited it."""
+    try:
+        return Before.model_validate(json.loads(marker.description))
+    except ValueError:
+        raise UnclearOrder(f"note {marker.id} can't be read any more: somebody has changed it") from None
+
+
+async def what_is_there(company_id: str) -> Before:
+    """The ids of a customer's orders and subscriptions now."""
+    pax8 = office().pax8
+    return Before(
+        orders=tuple([order.id async for order in pax8.orders(company_id)]),
+        subscriptions=tuple([one.id async for one in pax8.subscriptions(company_id=company_id)]),
+    )
+
+
+@contextmanager
+def unclear_where_refused(reference: str) -> Iterator[None]:
+    """Once a marker stands, a read that is refused says nothing about the order; raises `UnreadableOrder`."""
+    try:
+        yield
+    except (VendorRefused, NotFound, Refused) as no:
+        raise UnreadableOrder(
+            f"The order {reference} may or may not have reached Pax8, and whether it did can't be read: {no}"
+        ) from None
+
+
+async def adopt_new_order(request: CheckedRequest, authority_id: str, before: Before) -> PlacedOrder:
+    """The order that appeared since the marker and equals this one; raises `UnclearOrder` when there is none."""
+    found = await new_orders_like(request, before)
+    if len(found) == 1:
+        return placed_order(found[0], request, authority_id, before)
+    count = "no" if not found else str(len(found))
+    raise UnclearOrder(
+        f"The order {request.reference} may or may not have reached Pax8: {count} new order of this customer equals it."
+    )
+
+
+async def new_orders_like(request: CheckedRequest, before: Before) -> list[Order]:
+    """Orders of that company that weren't there before, with equal product, seats and commitment on every line.
+
+    Raises `UnreadableOrder` where Pax8 refuses to show them.
+    """
+    with unclear_where_refused(request.reference):
+        wanted = await marked_lines(request, before)
+        return [
+            one
+            async for one in office().pax8.orders(request.customer.pax8_id)
+            if one.id not in before.orders
+            and sorted((line.product_id, line.quantity, line.commitment_id) for line in one.lines) == wanted
+        ]
+
+
+async def marked_lines(request: CheckedRequest, before: Before) -> list[tuple[str, int, str]]:
+    """What was about to be sent when the authority was marked: product id, seats and commitment id of every line.
+
+    By the marker, because the catalogue and its questions may be others by now. Raises `UnreadableOrder` where the
+    request asks for something else than was marked.
+    """
+    if not before.commitments:  # a marker from before they were kept
+        order = await catalogue.build_order(request)
+        return sorted((line.product_id, line.seats, line.commitment_id) for line in order.lines)
+    asked = sorted((line.product_id, line.seats) for line in request.lines)
+    if asked != sorted(before.lines) or len(before.commitments) != len(before.lines):
+        raise UnreadableOrder(f"{request.reference} asks for other lines now than it had marked: {request.what}")
+    pairs = zip(before.lines, before.commitments, strict=True)
+    return sorted((product, seats, commitment) for (product, seats), commitment in pairs)
+
+
+def placed_order(placed: Order, request: CheckedRequest, authority_id: str, before: Before) -> PlacedOrder:
+    """The order as the procedure goes on with it: seats as they were signed and sent, ids as Pax8 gave them (P4)."""
+    ids = {line.product_id: line.subscription_id or "" for line in placed.lines}
+    return PlacedOrder(
+        order_id=placed.id,
+        authority_id=authority_id,
+        placed_at=office().clock.now(),
+        lines=tuple(
+            OrderedLine(
+                product_id=line.product_id,
+                product_name=line.product_name,
+                seats=line.seats,
+                subscription_id=ids.get(line.product_id, ""),
+            )
+            for line in request.lines
+        ),
+        known_subscriptions=before.subscriptions,
+    )
+
+
+async def look_for_unclear_order(request: CheckedRequest, authority_id: str) -> PlacedOrder | None:
+    """Whether the order of unknown outcome has turned up meanwhile. Raises `UnreadableOrder`: nobody can say."""
+    with unclear_where_refused(request.reference):
+        marker = await holder(authority_id, request.reference)
+    if marker is None:
+        return None
+    try:
+        return await adopt_new_order(request, authority_id, before_of(marker))
+    except UnreadableOrder:
+        raise
+    except UnclearOrder:
+        return None
+
+
+async def marked_at(request: CheckedRequest, authority_id: str) -> datetime | None:
+    """When this procedure marked the authority as used."""
+    marker = await holder(authority_id, request.reference)
+    return marker.created_at.astimezone(UTC) if marker is not None and marker.created_at is not None else None
+
+
+@step(key=lambda request, authority_id, by, why, attempt: f"{request.reference}-{attempt}")
+async def release_marker(request: CheckedRequest, authority_id: str, by: str, why: str, attempt: int) -> int:
+    """A person saw in the portal that no order is there: the authority is free again, for one more try.
+
+    Raises `TooEarly` while a late order may still show, whoever said what, and `Unavailable` while nobody can compare.
+    """
+    marked = await marked_at(request, authority_id)
+    if marked is not None and office().clock.now() < marked + office().settings.order_settle:
+        raise TooEarly(f"{request.reference}: an order of {marked:%Y-%m-%d %H:%M} UTC may still show in Pax8")
+    try:
+        found = await look_for_unclear_order(request, authority_id)
+    except UnreadableOrder as unread:
+        raise Unavailable("Pax8", f"nothing was freed: {unread}") from None
+    if found is None and await holder(authority_id, request.reference):
+        await free(request, authority_id, f"{by} saw no order in the portal (attempt {attempt}): {why}")
+    return attempt
+
+
+@step(key=lambda request, authority_id, order_id: order_id)
+async def adopt_named_order(request: CheckedRequest, authority_id: str, order_id: str) -> PlacedOrder | None:
+    """Go on with the order that a person found in the portal (decision 3)."""
+    try:
+        return await find_named_order(request, authority_id, order_id)
+    except UnreadableOrder as unread:
+        raise Unavailable("Pax8", str(unread)) from None
+
+
+async def find_named_order(request: CheckedRequest, authority_id: str, order_id: str) -> PlacedOrder | None:
+    """The order that a person found in the portal, if it is new, this customer's, and equal; else None.
+
+    Raises `UnreadableOrder` where it can't be compared now.
+    """
+    with unclear_where_refused(request.reference):
+        marker = await holder(authority_id, request.reference)
+    if marker is None:
+        return None
+    before = before_of(marker)
+    found = next((one for one in await new_orders_like(request, before) if one.id == order_id), None)
+    return placed_order(found, request, authority_id, before) if found is not None else None
