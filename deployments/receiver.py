@@ -23,7 +23,6 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from deployments.blocks import load
-from deployments.gathering import Gathering, Wake
 from deployments.ports import LOOPBACK, USUAL
 from rules.envelope import RUN_FIELD
 from tasks.runs import Woken, find_run_waiting_for, wake
@@ -33,6 +32,8 @@ from vendors.docusign_connect import BadSignature, ConnectEvent, MalformedEvent,
 MAX_BYTES = 1024 * 1024
 BODY_SECONDS = 10.0
 RELOAD_SECONDS = 60.0
+AWAKE_SECONDS = 5.0
+"""For so long a run that was woken is likely to be awake still: DocuSign sends three webhooks for one signature."""
 MAX_CONNECTIONS = 100
 
 DECIDING = frozenset(
@@ -57,6 +58,7 @@ DECIDING = frozenset(
 log = logging.getLogger("countersign.receiver")
 
 LoadSecrets = Callable[[], Awaitable[Sequence[SecretStr]]]
+Wake = Callable[[UUID, str, str, bool], Awaitable[Woken]]
 FindRun = Callable[[str], Awaitable[UUID | None]]
 
 
@@ -121,6 +123,7 @@ class Receiver:
         self._secrets = secrets
         self._wake = wake
         self._find_run = find_run
+        self._woken_at: dict[UUID, float] = {}
         self.counted: Counter[str] = Counter()
 
     async def docusign(self, request: Request) -> Response:
@@ -164,13 +167,22 @@ class Receiver:
         """The run that made the envelope is woken; where that one is over, the run that waits for it now."""
         maker = _run_named_in(event)
         if maker is not None:
-            woken = await self._wake(maker, "docusign", event.event)
+            woken = await self._wake_up(maker, event)
             if woken in (Woken.WOKEN, Woken.NOT_WAITING):
                 return woken.value
         waiting = await self._find_run(event.envelope_id)
         if waiting is None or waiting == maker:
             return "unknown"
-        return (await self._wake(waiting, "docusign", event.event)).value
+        return (await self._wake_up(waiting, event)).value
+
+    async def _wake_up(self, run_id: UUID, event: ConnectEvent) -> Woken:
+        """Wake it, saying so where it was woken a moment ago: it is likely to be awake still."""
+        now = time.monotonic()
+        self._woken_at = {run: at for run, at in self._woken_at.items() if now - at < AWAKE_SECONDS}
+        woken = await self._wake(run_id, "docusign", event.event, run_id in self._woken_at)
+        if woken is Woken.WOKEN:
+            self._woken_at[run_id] = time.monotonic()
+        return woken
 
 
 def create_app(
@@ -181,7 +193,7 @@ def create_app(
 ) -> Starlette:
     """The receiver as an ASGI app. It doesn't start without a key to check signatures with."""
     secrets = Secrets(load_secrets, clock)
-    receiver = Receiver(secrets, Gathering(wake), find_run)
+    receiver = Receiver(secrets, wake, find_run)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:

@@ -20,6 +20,8 @@ from prefect.states import Scheduled
 from tasks.forms import machine_answer
 
 PROCEDURE = "countersign"
+PUT_OFF = "PutOff"
+AWAKE = (StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING)
 STANDS_STILL = (StateType.FAILED, StateType.CRASHED)
 OPEN_STATES = (StateType.PAUSED, StateType.RUNNING, StateType.PENDING, StateType.SCHEDULED, *STANDS_STILL)
 PAGE = 200
@@ -40,21 +42,27 @@ class Woken(StrEnum):
     GONE = "gone"
 
 
-async def wake(run_id: UUID, source: str, event: str) -> Woken:
+async def wake(run_id: UUID, source: str, event: str, likely_awake: bool = False) -> Woken:
     """Resume a waiting run so that it looks at the outside world again.
 
     NOT_WAITING: it is awake. Then a nudge is left with it, which it finds right after it has suspended, however
-    long that takes (`go_on_if_nudged`); one that suspends in between is resumed here. Raises where Prefect can't be
-    reached.
+    long that takes (`go_on_if_nudged`); one that suspends in between is resumed here. `likely_awake`: the nudge is
+    left before anything else is tried. Raises where Prefect can't be reached.
     """
     answer = machine_answer(source, event)
-    woken = await resume(run_id, answer)
-    if woken is not Woken.NOT_WAITING:
-        return woken
+    if not likely_awake:
+        woken = await resume(run_id, answer)
+        if woken is not Woken.NOT_WAITING:
+            return woken
     async with get_client() as client:
-        await client.create_flow_run_input(run_id, key=f"{NUDGE}{uuid4().hex}", value=json.dumps(answer))
-        still_awake = await client.read_flow_run(run_id)
-    if still_awake.state_type in (StateType.PENDING, StateType.RUNNING):  # it finds the nudge when it suspends
+        try:
+            await client.create_flow_run_input(run_id, key=f"{NUDGE}{uuid4().hex}", value=json.dumps(answer))
+            now = await client.read_flow_run(run_id)
+        except (ObjectNotFound, httpx.HTTPStatusError):
+            if await is_gone(str(run_id)):
+                return Woken.GONE
+            raise
+    if now.state_type in AWAKE and now.state_name != PUT_OFF:  # it finds the nudge when it begins, or suspends
         return Woken.NOT_WAITING
     return await resume(run_id, answer)
 
@@ -94,7 +102,7 @@ async def resume(run_id: UUID, answer: dict[str, str]) -> Woken:
             run = await client.read_flow_run(run_id)
             if run.state is None or run.state.is_final():
                 return Woken.FINISHED
-            if run.state_name == "PutOff":
+            if run.state_name == PUT_OFF:
                 await client.set_flow_run_state(run_id, Scheduled(scheduled_time=datetime.now(UTC)))
                 return Woken.WOKEN
             return Woken.NOT_WAITING

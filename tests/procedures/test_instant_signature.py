@@ -5,6 +5,7 @@ import os
 import random
 import time
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +14,7 @@ import pytest_asyncio
 from prefect import flow
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
-from prefect.states import Completed
+from prefect.states import Completed, Scheduled
 
 from rules.events import Event, Signed
 from rules.people import Person
@@ -72,7 +73,7 @@ async def one_try(bench: Bench, number: int, delay: float) -> tuple[Woken, float
     async def webhook() -> Woken:
         await asyncio.sleep(delay)
         SIGNED.add(str(run))
-        return await wake(run, "DocuSign", "envelope-completed")
+        return await wake(run, "DocuSign", "envelope-completed", likely_awake=random.random() < 0.5)
 
     took, woken = await asyncio.gather(first(), webhook())
     state = await bench.play(run)
@@ -93,6 +94,24 @@ async def test_a_signature_in_the_very_moment_of_suspending_is_never_lost(waitin
         woken += [how for how, _ in told]
         segment = max(took for _, took in told)
     assert woken.count(Woken.WOKEN) > TRIES // 10, "the instants must hit the suspension"
+
+
+async def test_one_that_was_taken_for_awake_is_woken_all_the_same(waiting_bench: Bench) -> None:
+    """It waits, it was put off, it has ended, it is gone."""
+    run = await waiting_bench.start("one-wait", number=0)
+    assert (await waiting_bench.play(run)).is_paused()
+    SIGNED.add(str(run))
+    assert await wake(run, "DocuSign", "envelope-completed", likely_awake=True) is Woken.WOKEN
+    assert await wake(run, "DocuSign", "envelope-completed", likely_awake=True) is Woken.NOT_WAITING, "not yet begun"
+    async with get_client() as client:
+        at = datetime.now(UTC) + timedelta(hours=1)
+        await client.set_flow_run_state(run, Scheduled(scheduled_time=at, name="PutOff"), force=True)
+    assert await wake(run, "DocuSign", "envelope-completed", likely_awake=True) is Woken.WOKEN
+    assert (await waiting_bench.play(run)).is_completed()
+    assert await wake(run, "DocuSign", "envelope-completed", likely_awake=True) is Woken.FINISHED
+    async with get_client() as client:
+        await client.delete_flow_run(run)
+    assert await wake(run, "DocuSign", "envelope-completed", likely_awake=True) is Woken.GONE
 
 
 async def test_a_signature_between_the_look_and_the_suspension_is_never_lost(waiting_bench: Bench) -> None:
