@@ -1,5 +1,6 @@
 """Mail by the shared mailbox: each letter once, and Pax8's confirmations to their folder (P5, P14, P15)."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from rules.order import Frozen
@@ -7,7 +8,10 @@ from tasks.letters import Letter
 from tasks.office import office
 from tasks.step import step
 from vendors.errors import NotFound, Refused, Unavailable
-from vendors.graph import OutgoingMail
+from vendors.graph import Message, OutgoingMail
+
+EARLY = timedelta(minutes=5)
+"""So much the distributor's clock and ours may differ."""
 
 
 class SentMail(Frozen):
@@ -121,16 +125,28 @@ async def move_confirmations(order_id: str, names: tuple[str, ...], since: datet
 
     `names`: the customer first, then the products. The mail that brings an admin password is never touched (P7).
     """
-    settings, mail = office().settings, office().mail
-    folder = await mail.folder(settings.order_mail_folder, create=True)
+    return await file_among(await mails_of_orders(since), order_id, names, since)
+
+
+async def mails_of_orders(since: datetime) -> list[Message]:
+    """What the distributor has sent since then and a little before, each mail read in full."""
+    mail = office().mail
+    listed = await mail.messages(sender=office().settings.order_mail_sender, since=since - EARLY)
+    return [await mail.message(one.id) for one in listed]
+
+
+async def file_among(
+    arrived: Sequence[Message], order_id: str, names: tuple[str, ...], since: datetime
+) -> tuple[FiledMail, ...]:
+    """As `move_confirmations`, among mails that have been read already."""
     customer, *products = names
     filed = []
-    for listed in await mail.messages(sender=settings.order_mail_sender, since=since - timedelta(minutes=5)):
-        message = await mail.message(listed.id)
+    for message in arrived:
         text = f"{message.subject}\n{message.body.content if message.body else ''}"
-        if "password" in text.casefold():
+        if "password" in text.casefold() or (message.received_at or since) < since - EARLY:
             continue
         if order_id in text or (customer in text and any(product in text for product in products)):
-            await mail.move(message.id, folder)
+            folder = await office().mail.folder(office().settings.order_mail_folder, create=True)
+            await office().mail.move(message.id, folder)
             filed.append(FiledMail(message_id=message.id, subject=message.subject))
     return tuple(filed)

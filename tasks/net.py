@@ -18,7 +18,7 @@ from tasks.agreements import AWAITED, read_envelope
 from tasks.case import owner_of
 from tasks.journal import Journal
 from tasks.letters import Letter
-from tasks.mail import move_confirmations, send_letter
+from tasks.mail import file_among, mails_of_orders, send_letter
 from tasks.office import office
 from tasks.runs import OPEN_STATES, STANDS_STILL, Woken, runs_of, runs_tagged, set_tags, tag_value, wake
 from tasks.schedule import END_SUBSCRIPTION, TIMED, book_timed
@@ -163,15 +163,20 @@ async def how_ended(run_id: str) -> str | None:
 
 
 async def file_late_confirmations() -> list[Found]:
-    """File Pax8's confirmations that came after their run had finished, or tell the requester (P14)."""
+    """File Pax8's confirmations that came after their run had finished, or tell the requester (P14).
+
+    The mailbox is read once for all of them: Graph lets an app ask 10,000 times in ten minutes (graph.md, limits).
+    """
     found = []
-    for run in [run async for run in runs_tagged([MAIL_AWAITED])]:
+    awaiting = [run async for run in runs_tagged([MAIL_AWAITED])]
+    arrived = await mails_of_orders(min(map(ordered_at, awaiting))) if awaiting else []
+    for run in awaiting:
         request, order_id = await request_of(run), tag_value(run, "order-mail")
         if request is None or order_id is None:
             continue
-        since = datetime.fromisoformat(tag_value(run, "ordered-at") or office().clock.now().isoformat())
+        since = ordered_at(run)
         names = (request.customer.name, *(line.product_name for line in request.lines))
-        filed = await move_confirmations(order_id, names, since)
+        filed = await file_among(arrived, order_id, names, since)
         if filed:
             folder = office().settings.order_mail_folder
             await note_stage(
@@ -190,6 +195,11 @@ async def file_late_confirmations() -> list[Found]:
             await forget(run)
             found.append(Found(what="order confirmation", who=run.name, done="missing, requester told"))
     return found
+
+
+def ordered_at(run: FlowRun) -> datetime:
+    """The business moment of the order whose confirmation is awaited; now, where the run doesn't say."""
+    return datetime.fromisoformat(tag_value(run, "ordered-at") or office().clock.now().isoformat())
 
 
 async def forget(run: FlowRun) -> None:

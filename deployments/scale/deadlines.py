@@ -91,6 +91,7 @@ def measure_deadlines(house: House, many: int, due: int) -> list[Row]:
 
 def play_one(house: House) -> RealBridge:
     """A bridge by the real flow: asked for, confirmed by the customer's mail, ordered; its agreement is out."""
+    house.sandbox.post("/settings", json={"pax8.mails": "seconds:0"}).raise_for_status()  # it is filed by the run
     before = world_of(house)
     form = {key: value for key, value in bench_world.request_of(0).items() if key != "signer"}
     day = house.player.now() + timedelta(days=5)

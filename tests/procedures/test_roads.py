@@ -1,5 +1,7 @@
 """The roads of a new subscription that lead to an order, and what is left behind on each (N1, N4, P)."""
 
+from collections import Counter
+
 from tests.procedures.harness import Bench, plain
 from tests.procedures.people import assert_done, launch, launch_to_signature, mails, notes, ordered, release, sign
 from tests.procedures.requests import JO, ROBERTA, TOM, contoso, fabrikam
@@ -60,6 +62,23 @@ async def test_follow_ups_keep_the_ticket_open(bench: Bench) -> None:
     [done] = mails(bench, TOM, ": done")
     assert done.text.count("Still open") == 2
     assert "stays open" in notes(bench, FABRIKAM_TICKET)["done"]
+
+
+async def test_the_net_reads_each_late_confirmation_once_however_many_are_awaited(bench: Bench) -> None:
+    """P14, graph.md limits: three orders wait for their mails; a round reads three mails, not nine."""
+    bench.sandbox.post("settings", {"pax8.mails": "seconds:3600"})
+    more = fabrikam(product="Visio Plan 1", quote_line="Visio Plan 1")
+    for form in (contoso(), fabrikam(), more):
+        assert_done(await sign(bench, await launch_to_signature(bench, form)))
+    bench.sandbox.advance(hours=2)
+    since = int(bench.sandbox.ledger()[-1]["seq"])
+    await bench.reconcile()
+    calls = bench.sandbox.ledger(vendor="graph", since=since)
+    arrived = {one["id"] for one in bench.sandbox.get("mails")["mails"] if one["subject"].startswith("Order conf")}
+    read = Counter(call["path"].rpartition("/")[2] for call in calls if call["method"] == "GET")
+    assert [read[one] for one in arrived] == [2, 2, 2], "once to read it, once when it has been moved"
+    filed = [one["folder"] for one in bench.sandbox.get("mails")["mails"] if one["subject"].startswith("Order conf")]
+    assert filed == ["Vendors/vendor emails/Pax8/orders"] * 3
 
 
 async def test_pax8s_confirmation_is_filed_at_once_or_late_or_missed_aloud(bench: Bench) -> None:
