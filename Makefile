@@ -47,14 +47,14 @@ quick: lint ## the tests that need neither PostgreSQL nor a browser nor a runnin
 	$(RUN)/python -m pytest -m "not soak and not browser" --ignore tests/e2e \
 	    --ignore tests/deployments/test_stack.py -n $(WORKERS) --dist loadfile $(ARGS)
 
-soak: $(READY) system-packages ## the long forms: every call killed, 1,000 instant signatures, thousands of examples and steps; over an hour
+soak: $(READY) system-packages ## the long forms: every call killed, 1,000 instant signatures, thousands of examples and steps; about an hour
 	COUNTERSIGN_SOAK=1 $(RUN)/python -m pytest --timeout 7200 -n $(WORKERS) --dist load --maxschedchunk 1 \
 	    $(SOAK:%=tests/procedures/test_%.py) tests/rules $(ARGS)
 
 bench: $(READY) system-packages ## how fast, by worker type and against DBOS and Temporal, into README's table and picture; 15 minutes
 	@$(RUN)/python -m deployments.bench $(ARGS)
 
-scale: $(READY) system-packages ## what 10,000 waiting procedures cost, and 200 deadlines in one minute; half an hour
+scale: $(READY) system-packages ## what 10,000 waiting procedures cost, and 200 deadlines in one minute; a quarter of an hour
 	@$(RUN)/python -m deployments.scale $(ARGS)
 
 hosts: $(READY) system-packages ## workers on two hosts, one of which is cut off, then killed, amid 50 procedures; needs root

@@ -20,7 +20,7 @@ from deployments.player import Player
 from deployments.stack import OWN_POSTGRES, LocalStack
 
 LOOK_SECONDS = 0.5
-"""What is measured is what the sandbox has written down, so a look that comes later costs nothing but patience."""
+"""Calls are timed by the sandbox's ledger, whenever they are looked for; "all waiting" and "all done" by this look."""
 PATIENCE = 900.0
 
 

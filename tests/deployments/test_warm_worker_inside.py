@@ -94,29 +94,33 @@ def test_a_pool_of_prefects_process_type_serves_it_too() -> None:
     assert set(WarmWorker.get_default_base_job_template()["job_configuration"]) <= names
 
 
-def test_importing_all_flows_starts_no_thread_and_opens_no_socket() -> None:
-    """A forked process has neither its threads nor the right to its sockets."""
-    code = (
-        "import sys, os, threading\n"
+def in_a_zygote(code: str) -> str:
+    """What a fresh Python prints that has imported all flows; `failed` is what could not be."""
+    begin = (
         "from pathlib import Path\n"
         "from deployments.worker.zygote import complete_models, preload, read_templates\n"
         f"failed = preload(Path({str(ROOT)!r}))\n"
+    )
+    command = [sys.executable, "-c", begin + code]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def test_importing_all_flows_starts_no_thread_and_opens_no_socket() -> None:
+    """A forked process has neither its threads nor the right to its sockets."""
+    said = in_a_zygote(
+        "import os, threading\n"
         "complete_models()\n"
         "read_templates()\n"
         "opened = [os.readlink(f'/proc/self/fd/{fd}') for fd in os.listdir('/proc/self/fd')"
         " if os.path.exists(f'/proc/self/fd/{fd}')]\n"
         "print(failed, threading.active_count(), [one for one in opened if 'socket' in one])\n"
     )
-    said = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert said.stdout.strip().endswith("{} 1 []"), said.stdout + said.stderr
+    assert said.endswith("{} 1 []"), said
 
 
 def test_models_and_templates_are_ready_before_the_fork() -> None:
     """Else each run's process builds them anew: about a tenth of what it does."""
-    code = (
-        "from pathlib import Path\n"
-        "from deployments.worker.zygote import complete_models, preload, read_templates\n"
-        f"preload(Path({str(ROOT)!r}))\n"
+    said = in_a_zygote(
         "from prefect.client.schemas.objects import FlowRun\n"
         "from prefect.client.schemas.responses import DeploymentResponse\n"
         "from prefect.events.schemas.events import Event\n"
@@ -129,8 +133,7 @@ def test_models_and_templates_are_ready_before_the_fork() -> None:
         "print(any(before), all(one.__pydantic_complete__ for one in models),"
         " read == set(environment().list_templates()))\n"
     )
-    said = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert said.stdout.strip().endswith("False True True"), said.stdout + said.stderr
+    assert said.endswith("False True True"), said
 
 
 def test_what_cannot_be_imported_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
