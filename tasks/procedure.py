@@ -16,7 +16,7 @@ from rules.refusal import Refused
 from tasks.case import Case, Ended
 from tasks.letters import Letter
 from tasks.office import office, open_office
-from tasks.runs import told_stuck
+from tasks.runs import PUT_OFF, told_stuck
 from tasks.step import TRANSIENT, assert_run_is_ours
 from vendors.errors import VendorError
 
@@ -78,7 +78,7 @@ async def put_off(case: Case, fault: VendorError) -> None:
     await case.show(f"Put off for {minutes} minutes: {fault.vendor} can't be reached")
     if count == len(PUT_OFF_MINUTES) - 1:
         await tell_stuck(case, fault)
-    state: State[None] = Scheduled(scheduled_time=at, name="PutOff", message=str(fault))
+    state: State[None] = Scheduled(scheduled_time=at, name=PUT_OFF, message=str(fault))
     async with get_client() as client:
         verdict = await client.set_flow_run_state(case.run_id, state)
     if verdict.status is SetStateStatus.ACCEPT:
@@ -131,7 +131,7 @@ async def sleep_until(case: Case, moment: datetime, why: str) -> None:
     """Put the run off to a business moment: same run, process gone; raises `Pause` (prefect.md, Putting off)."""
     await case.show(f"Sleeping until {office().settings.calendar.in_words(moment)}: {why}")
     await case.bear({f"until:{moment.isoformat()}"})
-    state: State[None] = Scheduled(scheduled_time=office().clock.real(moment), name="PutOff", message=why)
+    state: State[None] = Scheduled(scheduled_time=office().clock.real(moment), name=PUT_OFF, message=why)
     async with get_client() as client:
         verdict = await client.set_flow_run_state(case.run_id, state)
     if verdict.status is not SetStateStatus.ACCEPT:
