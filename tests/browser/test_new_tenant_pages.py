@@ -2,7 +2,7 @@
 
 import pytest
 
-from deployments.new_tenant import DOMAIN, SAM, Play
+from deployments.new_tenant import DOMAIN, MUNSON, SAM, Play
 from deployments.player import Player
 from deployments.stack import LocalStack
 from tests.browser.conftest import Screen
@@ -19,7 +19,9 @@ def test_a_new_tenant_is_secured_and_delegated_by_the_consoles_buttons(stack: Lo
     player.wait_until_waiting(set_up, "admin-account")
 
     screen.chrome.set_window_size(1400, 1300)
+    [company] = [one["id"] for one in player.records("pax8.companies") if one["name"] == MUNSON["customer"]]
     screen.open(f"{stack.sandbox_url}/licences")
+    screen.click(f'a[data-company="{company}"]')
     screen.see(f"Microsoft tenant {DOMAIN}")
     screen.click('[data-action="enrol"]')
     screen.see("has a second factor and a new password")
@@ -32,7 +34,7 @@ def test_a_new_tenant_is_secured_and_delegated_by_the_consoles_buttons(stack: Lo
     player.answer(set_up, action="it is done", decided_by=SAM)
 
     player.wait_until_waiting(set_up, "gdap-1")
-    screen.open(f"{stack.sandbox_url}/licences")
+    screen.open(f"{stack.sandbox_url}/licences?company={company}")
     screen.find('[data-action="approve"]')
     screen.shoot("new-tenant-to-approve")
     screen.click('[data-action="approve"]')

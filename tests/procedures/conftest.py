@@ -16,7 +16,14 @@ import pytest_asyncio
 from prefect import Flow, task_engine
 from prefect.blocks.core import Block
 from prefect.client.orchestration import get_client
-from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
+from prefect.logging.handlers import APILogHandler
+from prefect.settings import (
+    PREFECT_API_URL,
+    PREFECT_CLIENT_CSRF_SUPPORT_ENABLED,
+    PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED,
+    PREFECT_HOME,
+    temporary_settings,
+)
 
 from deployments.postgres import local_postgres
 from deployments.worker.prefect_inside import report_steps_by_their_ends
@@ -122,10 +129,17 @@ def sandbox_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="session", autouse=True)
 def prefect_settings(prefect_api: str, prefect_home: Path) -> Iterator[None]:
-    os.environ["PREFECT_HOME"] = str(prefect_home)
-    os.environ["PREFECT_API_URL"] = prefect_api
-    with temporary_settings({PREFECT_API_URL: prefect_api, PREFECT_HOME: prefect_home}):
+    """Where the server is; and, as under the warm worker, no client asks it for CSRF tokens or its version."""
+    settings = {
+        PREFECT_API_URL: prefect_api,
+        PREFECT_HOME: str(prefect_home),
+        PREFECT_CLIENT_CSRF_SUPPORT_ENABLED: "false",
+        PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED: "false",
+    }
+    os.environ.update({setting.name: value for setting, value in settings.items()})
+    with temporary_settings(settings):
         yield
+        APILogHandler().flush()  # at the process's end, with the server gone, it would try for half a minute
 
 
 async def let_task_runs_outlive_their_run(database: str) -> None:
