@@ -41,11 +41,11 @@ receiver: $(READY) ## the webhook receiver for the server of PREFECT_API_URL (AR
 	@$(RUN)/python -m deployments.receiver $(ARGS)
 
 test: lint system-packages ## linters, types, and every test but the long ones (ARGS="tests/rules -k calendar")
-	$(RUN)/python -m pytest -m "not soak" -n $(WORKERS) --dist loadfile $(ARGS)
+	$(RUN)/python -m pytest -m "not soak" -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 quick: lint ## the tests that need neither PostgreSQL nor a browser nor a running stack
 	$(RUN)/python -m pytest -m "not soak and not browser" --ignore tests/e2e \
-	    --ignore tests/deployments/test_stack.py -n $(WORKERS) --dist loadfile $(ARGS)
+	    --ignore tests/deployments/test_stack.py -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 soak: $(READY) system-packages ## the long forms: every call killed, 1,000 instant signatures, thousands of examples and steps; about an hour
 	COUNTERSIGN_SOAK=1 $(RUN)/python -m pytest --timeout 7200 -n $(WORKERS) --dist load --maxschedchunk 1 \

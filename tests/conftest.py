@@ -1,4 +1,4 @@
-"""Every test runs as a procedure does under the warm worker: on uvloop's loop, with a collector that spares what stays."""
+"""How tests run: as procedures do under the warm worker, on uvloop's loop; all that look at pages in one process."""
 
 import asyncio
 import gc
@@ -6,8 +6,23 @@ from collections.abc import Callable, Mapping
 
 import pytest
 import uvloop
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling, Scheduling
 
 from deployments.prefect_server import THRESHOLDS
+
+PAGES = "tests/browser/"
+
+
+class OneStackForThePages(LoadFileScheduling):
+    """A process takes a file at a time, as with `--dist loadfile`; the pages' files are one: one stack, one browser."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return PAGES if nodeid.startswith(PAGES) else str(super()._split_scope(nodeid))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling | None:
+    return OneStackForThePages(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 def pytest_asyncio_loop_factories(

@@ -105,7 +105,7 @@ class Screen:
         return shot
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chrome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
     """Debian's Chromium with a profile of its own, one for all tests."""
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
@@ -129,7 +129,7 @@ def screen(chrome: Chrome) -> Screen:
     return Screen(chrome)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stack() -> Iterator[LocalStack]:
     """A whole stack on PostgreSQL, with this checkout's flows."""
     with home_for_stack() as home, LocalStack(home, database_url=OWN_POSTGRES) as running:

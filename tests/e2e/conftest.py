@@ -15,7 +15,7 @@ from tests.procedures.harness import Sandbox
 PACKAGES = ("flows", "tasks", "vendors", "rules", "sandbox", "deployments")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def code() -> Iterator[Path]:
     """A checkout of its own, which a test may edit."""
     directory = Path(tempfile.mkdtemp(prefix="countersign-e2e-"))
@@ -29,7 +29,7 @@ def code() -> Iterator[Path]:
     shutil.rmtree(directory, ignore_errors=True)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stack(code: Path) -> Iterator[LocalStack]:
     with LocalStack(code.parent / "home", code=code, database_url="postgresql") as running:
         Sandbox(running.sandbox_url).post("pax8/provisioning", {"mode": "instant"})

@@ -26,7 +26,7 @@ from tasks.waiting import Wait, wait_for
 from tests.procedures.harness import Bench
 from tests.procedures.requests import TOM
 
-TRIES = 1000 if os.environ.get("COUNTERSIGN_SOAK") else 60
+TRIES = 1000 if os.environ.get("COUNTERSIGN_SOAK") else 40
 AT_ONCE = 4
 SIGNED: set[str] = set()
 

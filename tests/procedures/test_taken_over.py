@@ -18,7 +18,9 @@ from vendors.errors import Unavailable
 
 
 @contextmanager
-def taken_over_at(bench: Bench, run: UUID, here: Callable[[httpx.Request], bool], error: Exception | None) -> Iterator[None]:
+def taken_over_at(
+    bench: Bench, run: UUID, here: Callable[[httpx.Request], bool], error: Exception | None
+) -> Iterator[None]:
     """At that call to a vendor the link is cut for long: another host has the run before this one sees its error.
 
     Without an error the link is back at once, and the old process goes on as if nothing had been.
