@@ -6,7 +6,7 @@ from typing import Any
 from prefect.blocks.core import Block
 from pydantic import Field, SecretStr
 
-from vendors.http import NotFound, Refused, UnclearOutcome
+from vendors.http import NotFound, Refused, RetryPolicy, UnclearOutcome
 from vendors.itglue_http import JSON_API, VENDOR, named
 from vendors.itglue_models import (
     AssetField,
@@ -46,6 +46,17 @@ class ITGlue(Passwords):
     look for organisation + name before creating. 3000 calls in 5 minutes are allowed.
     """
 
+    def __init__(
+        self,
+        *,
+        api_key: str,
+        address: str = "https://api.itglue.com",
+        timeout: float = 60.0,
+        policy: RetryPolicy | None = None,
+    ) -> None:
+        super().__init__(api_key=api_key, address=address, timeout=timeout, policy=policy)
+        self._layouts: dict[str, FlexibleAssetType] = {}
+
     async def check(self) -> str:
         """Return one line saying that the key works; raises `VendorError` if it doesn't.
 
@@ -79,12 +90,18 @@ class ITGlue(Passwords):
         return found[0] if found else None
 
     async def flexible_asset_type(self, name: str) -> FlexibleAssetType:
-        """Return the layout of that exact name, with its fields; `NotFound` if the account has none."""
+        """Return the layout of that exact name, with its fields; `NotFound` if the account has none.
+
+        Read once by each client: one lives as long as a segment of a run, and layouts change by the year.
+        """
+        if name in self._layouts:
+            return self._layouts[name]
         found = await self._list(FlexibleAssetType, "/flexible_asset_types", named(name))
         layout = next((one for one in found if one.name == name), None)
         if layout is None:
             raise NotFound(VENDOR, f"the account has no flexible asset type {name!r}")
-        return await self._with_fields(layout)
+        self._layouts[name] = await self._with_fields(layout)
+        return self._layouts[name]
 
     async def flexible_assets(self, type_id: int, organisation_id: int, name: str | None = None) -> list[FlexibleAsset]:
         """Return an organisation's assets of one type, archived ones left out; with `name`, exact ones only."""

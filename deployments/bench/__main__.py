@@ -1,6 +1,6 @@
 """Measures how long a procedure takes from what wakes it to what it does, and writes it into the README.
 
-`python -m deployments.bench` (`make bench`): the warm worker and Prefect's own, each on a stack of its own on
+`python -m deployments.bench` (`make speed`): the warm worker and Prefect's own, each on a stack of its own on
 PostgreSQL with sandbox and receiver, running the whole procedure; then DBOS and Temporal running it in miniature at
 the same sandbox: four steps, one wait. One Markdown table and one picture, over those of the last time.
 """
@@ -19,14 +19,15 @@ from pathlib import Path
 
 from deployments.bench import engines, workers
 from deployments.bench.environments import NoEnvironment, bare, environment
-from deployments.bench.results import Circumstances, Measured, NotMeasured, below, put_into, report
+from deployments.bench.results import Circumstances, Measured, NotMeasured, below, report
 from deployments.children import ChildFailed
 from deployments.environment import WORKER_TYPES
 from deployments.postgres import NoPostgres, find_binaries
+from deployments.readme import PAGE, put_into
 from deployments.stack import CHECKOUT
 
 ALONE, AT_ONCE = 20, 40
-PAGE = CHECKOUT / "README.md"
+COMMAND = "make speed"
 PICTURE = CHECKOUT / "deployments" / "pictures" / "speed.png"
 NAMES = {
     "process": "Prefect, process worker",
@@ -95,7 +96,7 @@ def main() -> None:
         sys.exit(f"Not measured: {error}")
     text = report(results, there, chosen.alone, chosen.at_once)
     if chosen.out is None:
-        PAGE.write_text(put_into(PAGE.read_text(), text))
+        PAGE.write_text(put_into(PAGE.read_text(), text, COMMAND))
         picture = PICTURE
     else:
         chosen.out.mkdir(parents=True, exist_ok=True)

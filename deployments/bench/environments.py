@@ -59,5 +59,5 @@ def _run(name: str, *command: str) -> None:
         said = (done.stderr or done.stdout)[-2000:]
         raise NoEnvironment(
             f"the environment of {name} can't be made: {' '.join(command[1:4])} says:\n{said}\n"
-            "To measure without the engines: make bench ARGS=--engines"
+            "To measure without the engines: make speed ARGS=--engines"
         )

@@ -5,8 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-BEGIN = "<!-- make bench: begin -->"
-END = "<!-- make bench: end -->"
 GIB = 1024**3
 
 
@@ -67,12 +65,3 @@ def below(circumstances: Circumstances, alone: int) -> str:
 def report(results: Mapping[str, Measured], circumstances: Circumstances, alone: int, at_once: int) -> str:
     """The table and the sentence below it, as they stand in the README."""
     return f"{table(results, at_once)}\n\n{below(circumstances, alone)}\n"
-
-
-def put_into(page: str, text: str) -> str:
-    """The page with the text between the two marks; raises ValueError unless it has each mark once, in order."""
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end or BEGIN in after or END in before + after:
-        raise ValueError(f"the page must have {BEGIN} and {END} once each, in that order")
-    return f"{before}{BEGIN}\n{text.strip()}\n{END}{after}"

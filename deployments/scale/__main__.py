@@ -1,31 +1,43 @@
-"""`python -m deployments.scale` (`make scale`): measure with 10,000 waiting procedures, and print a table."""
+"""`python -m deployments.scale` (`make scale`): measure with 10,000 waiting procedures.
+
+Prints a table. Where nothing was left out or changed, it also stands in the README, over that of the last time.
+"""
 
 import argparse
 import signal
 import sys
 from collections.abc import Collection
 
+from deployments.bench.results import NotMeasured
 from deployments.children import ChildFailed
 from deployments.player import WentWrong
 from deployments.postgres import NoPostgres
+from deployments.readme import PAGE, put_into
+from deployments.scale.crowd import measure_crowd
 from deployments.scale.deadlines import measure_deadlines
 from deployments.scale.house import house
 from deployments.scale.net import measure_net
 from deployments.scale.rows import Row, as_table
 from deployments.scale.waiting import measure_waiting
 
-PARTS = ("waiting", "net", "deadlines")
-MANY, MISSED, DUE, SECONDS = 10_000, 50, 200, 60.0
+PARTS = ("waiting", "crowd", "net", "deadlines")
+MANY, MISSED, DUE, CROWD, SECONDS = 10_000, 50, 200, 100, 60.0
+COMMAND = "make scale"
 
 
-def measure(parts: Collection[str], many: int, missed: int, due: int, seconds: float) -> list[Row]:
-    """The rows of these parts: waiting and net in one stack, deadlines in another."""
+def measure(parts: Collection[str], many: int, missed: int, due: int, crowd: int, seconds: float) -> list[Row]:
+    """The rows of these parts: waiting, crowd and net in one stack, deadlines in another."""
     rows: list[Row] = []
-    if {"waiting", "net"} & set(parts):
+    if {"waiting", "crowd", "net"} & set(parts):
         with house() as held:
-            held.prepare(missed + 1)
-            pattern, *runs = held.wait_for_signatures(range(missed + 1))
+            first = missed + 1
+            held.prepare(first + 2 * crowd)
+            pattern, *runs = held.wait_for_signatures(range(first))
+            if "crowd" in parts:
+                rows += measure_crowd(held, range(first, first + crowd))
             rows += measure_waiting(held, pattern, many, seconds)
+            if "crowd" in parts:
+                rows += measure_crowd(held, range(first + crowd, first + 2 * crowd))
             if "net" in parts:
                 rows += measure_net(held, runs)
     if "deadlines" in parts:
@@ -42,14 +54,19 @@ def main() -> int:
     parser.add_argument("--many", type=int, default=MANY, help="procedures that wait")
     parser.add_argument("--missed", type=int, default=MISSED, help="of which the signature was missed")
     parser.add_argument("--due", type=int, default=DUE, help="deadlines that come in the same minute")
+    parser.add_argument("--crowd", type=int, default=CROWD, help="procedures at the same time, alone and beside them")
     parser.add_argument("--seconds", type=float, default=SECONDS, help="for which the idle stack is watched")
     chosen = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that PostgreSQL and the stack end with it
     try:
-        print(as_table(measure(chosen.parts, chosen.many, chosen.missed, chosen.due, chosen.seconds)))
-    except (WentWrong, ChildFailed, NoPostgres) as error:
+        wanted = (chosen.parts, chosen.many, chosen.missed, chosen.due, chosen.crowd, chosen.seconds)
+        text = as_table(measure(*wanted))
+    except (WentWrong, NotMeasured, ChildFailed, NoPostgres) as error:
         print(f"It went wrong: {error}", file=sys.stderr)
         return 1
+    print(text)
+    if wanted == (PARTS, MANY, MISSED, DUE, CROWD, SECONDS):
+        PAGE.write_text(put_into(PAGE.read_text(), text, COMMAND))
     return 0
 
 

@@ -205,6 +205,10 @@ class Prompt:
         self._left_out = len(taken) < len(flow_run_response)
         return taken
 
+    def _is_full(self) -> bool:
+        """Whether every place is taken. Who is due then is found when one is given back."""
+        return self._limiter is not None and self._limiter.available_tokens < 1
+
     async def _propose_crashed_state(
         self, flow_run: FlowRun, message: str, client: PrefectClient | None = None
     ) -> None:
@@ -228,8 +232,9 @@ class Prompt:
         return
 
     def _release_limit_slot(self, flow_run_id: UUID) -> None:
+        may_wait = self._left_out or self._is_full()
         super()._release_limit_slot(flow_run_id)  # type: ignore[misc]
-        if self._left_out and self._limiter is not None and self._runs_task_group is not None:
+        if may_wait and self._limiter is not None and self._runs_task_group is not None:
             self._runs_task_group.start_soon(self.look_again)
 
     async def look_again(self) -> None:

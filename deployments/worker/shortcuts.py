@@ -3,15 +3,17 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from datetime import datetime
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, ClassVar
 from uuid import UUID
 
-from httpx import HTTPError
+from httpx import HTTPError, HTTPStatusError
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import Flow
-from prefect.client.schemas.responses import DeploymentResponse
-from prefect.exceptions import PrefectHTTPStatusError
+from prefect.client.schemas.responses import DeploymentResponse, WorkerFlowRunResponse
+from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 
 WHERE_THE_CODE_IS = "{{ $COUNTERSIGN_HOME }}"
 CSRF_IS_OFF = 422
@@ -40,7 +42,7 @@ class AskedOnce:
 
     _taking: ClassVar[ContextVar[dict[UUID, DeploymentResponse] | None]] = ContextVar("taking", default=None)
 
-    def __init__(self, client: PrefectClient) -> None:
+    def __init__(self, client: "PrefectClient | AsManyAsFit") -> None:
         self._client = client
 
     @classmethod
@@ -61,6 +63,42 @@ class AskedOnce:
         if deployment_id not in known:
             known[deployment_id] = await self._client.read_deployment(deployment_id)
         return known[deployment_id]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+
+class AsManyAsFit:
+    """A Prefect client that asks for no more due runs than a worker has places.
+
+    Unasked, the server reads, locks and sends two hundred at each look, with all they have; a look comes with each end.
+    """
+
+    def __init__(self, client: PrefectClient, places: int) -> None:
+        self._client = client
+        self._places = places
+
+    async def get_scheduled_flow_runs_for_work_pool(
+        self, work_pool_name: str, work_queue_names: list[str], scheduled_before: datetime
+    ) -> list[WorkerFlowRunResponse]:
+        """The runs that are due first, of these queues. Raises `ObjectNotFound` where there is no such pool."""
+        wanted = {
+            "work_queue_names": list(work_queue_names),
+            "scheduled_before": str(scheduled_before),
+            "limit": self._places,
+        }
+        try:
+            answer = await self._client.request(
+                "POST",
+                "/work_pools/{name}/get_scheduled_flow_runs",
+                path_params={"name": work_pool_name},
+                json=wanted,
+            )
+        except HTTPStatusError as refusal:
+            if refusal.response.status_code == HTTPStatus.NOT_FOUND:
+                raise ObjectNotFound(http_exc=refusal) from refusal
+            raise
+        return [WorkerFlowRunResponse.model_validate(one) for one in answer.json()]
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._client, name)

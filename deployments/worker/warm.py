@@ -27,7 +27,7 @@ from pydantic import Field, PrivateAttr
 from deployments.worker.known import VARIABLE, as_variable
 from deployments.worker.nursery import Nursery, Process
 from deployments.worker.prefect_inside import Executor, Prompt
-from deployments.worker.shortcuts import AskedOnce, RememberedFlows, as_module, wants_csrf
+from deployments.worker.shortcuts import AskedOnce, AsManyAsFit, RememberedFlows, as_module, wants_csrf
 from deployments.worker.wakes import keep_awake
 
 WARM = "warm"
@@ -115,7 +115,8 @@ class WarmWorker(Prompt, BaseWorker[WarmConfiguration, WarmVariables, WarmResult
     @property
     def client(self) -> PrefectClient:
         """Prefect's client. Raises RuntimeError before `setup`."""
-        asked_once: Any = AskedOnce(super().client)
+        as_many = AsManyAsFit(super().client, int(self.limiter.total_tokens)) if self._limiter else super().client
+        asked_once: Any = AskedOnce(as_many)
         return asked_once  # type: ignore[no-any-return]
 
     async def setup(self) -> None:
@@ -172,9 +173,9 @@ class WarmWorker(Prompt, BaseWorker[WarmConfiguration, WarmVariables, WarmResult
             self._waker = asyncio.create_task(keep_awake(self.work_pool.id, self._look))
 
     async def get_and_submit_flow_runs(self) -> list[FlowRun]:
-        """One look for runs that are due, never two at once, and none once it closes."""
+        """One look for runs that are due, never two at once; none while no place is free, and none once it closes."""
         async with self._looking:
-            return [] if self._closing else await super().get_and_submit_flow_runs()
+            return [] if self._closing or self._is_full() else await super().get_and_submit_flow_runs()
 
     async def look_again(self) -> None:
         """Take runs that the limit kept out, now that one has ended; the poll is the net."""

@@ -6,13 +6,16 @@ from datetime import date
 import pytest
 
 from deployments.bench import engines
-from deployments.bench.__main__ import PAGE
+from deployments.bench.__main__ import COMMAND
 from deployments.bench.engine.door import is_genuine, key_of
 from deployments.bench.environments import LOCKS, lock_of, version_in
-from deployments.bench.results import BEGIN, END, Circumstances, Measured, below, put_into, report, spread, table
+from deployments.bench.results import Circumstances, Measured, below, report, spread, table
 from deployments.bench_world import number, renamed, request_of, uid
+from deployments.readme import PAGE, marks, put_into
+from deployments.scale.__main__ import COMMAND as SCALE
 from vendors.docusign_connect import signature
 
+BEGIN, END = marks(COMMAND)
 THERE = Circumstances(date(2026, 11, 23), 2, 24 * 1024**3, 0.13, {"Python": "3.11.7", "DBOS": "3.4.0"})
 
 
@@ -43,19 +46,20 @@ def test_below_the_table_stand_day_machine_load_and_versions() -> None:
 
 def test_the_report_replaces_the_one_of_last_time_and_nothing_else() -> None:
     text = report({"warm": Measured([0.3], [0.5], 8.0, 9.0, 9.5)}, THERE, 1, 40)
-    page = put_into(f"# Speed\n{BEGIN}\nof last time\n{END}\nafter\n", text)
+    page = put_into(f"# Speed\n{BEGIN}\nof last time\n{END}\nafter\n", text, COMMAND)
     assert page == f"# Speed\n{BEGIN}\n{text.strip()}\n{END}\nafter\n"
-    assert put_into(page, text) == page
+    assert put_into(page, text, COMMAND) == page
 
 
 @pytest.mark.parametrize("page", ["", BEGIN, END, f"{END}{BEGIN}", f"{BEGIN}{END}{END}", f"{BEGIN}{END}{BEGIN}"])
 def test_a_page_without_its_two_marks_is_refused(page: str) -> None:
     with pytest.raises(ValueError, match="once each"):
-        put_into(page, "text")
+        put_into(page, "text", COMMAND)
 
 
-def test_the_readme_has_the_marks() -> None:
-    assert "of this time" in put_into(PAGE.read_text(), "of this time")
+@pytest.mark.parametrize("command", [COMMAND, SCALE])
+def test_the_readme_has_the_marks(command: str) -> None:
+    assert "of this time" in put_into(PAGE.read_text(), "of this time", command)
 
 
 @pytest.mark.parametrize("name", ["dbos", "temporal", "plot"])

@@ -5,13 +5,17 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from prefect.client.orchestration import PrefectClient
+from prefect.exceptions import ObjectNotFound
 
 from deployments.children import Child
 from deployments.leftovers import descendants
-from tests.deployments.warm_house import House, house, until
+from deployments.worker.shortcuts import AsManyAsFit
+from tests.deployments.warm_house import POOL, House, house, until
 from tests.homes import home_for_stack
 
 
@@ -48,6 +52,19 @@ def test_many_at_once_are_bounded_by_the_limit(at_home: House, diary: Path) -> N
         at_once += int(line.split()[1])
         most = max(most, at_once)
     assert most == 2
+
+
+async def test_no_more_runs_are_asked_for_than_there_are_places(at_home: House) -> None:
+    """The server heeds a limit that Prefect's own client never names."""
+    started = [at_home.start("plain") for _ in range(5)]
+    async with PrefectClient(at_home.api) as client:
+        soon = datetime.now(UTC) + timedelta(seconds=10)
+        asked = AsManyAsFit(client, 3).get_scheduled_flow_runs_for_work_pool(POOL, [], soon)
+        assert [str(one.flow_run.id) for one in await asked] == started[:3], "those that are due first"
+        with pytest.raises(ObjectNotFound):
+            await AsManyAsFit(client, 3).get_scheduled_flow_runs_for_work_pool("no-such-pool", [], soon)
+    with at_home.worker("--limit", "3"):
+        assert {at_home.ended(run)["state"]["type"] for run in started} == {"COMPLETED"}
 
 
 def test_a_run_may_go_on_while_its_last_process_is_still_ending(at_home: House) -> None:

@@ -281,6 +281,30 @@ async def test_a_server_that_does_not_answer_ends_no_worker(monkeypatch: pytest.
     assert not worker._submitting_flow_run_ids
 
 
+async def test_while_every_place_is_taken_it_looks_for_nothing_and_does_as_soon_as_one_is_free(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looks: list[int] = []
+
+    async def look(worker: WarmWorker) -> list[FlowRun]:
+        looks.append(int(worker.limiter.available_tokens))
+        return []
+
+    monkeypatch.setattr(BaseWorker, "get_and_submit_flow_runs", look)
+    worker, first, second = WarmWorker(work_pool_name="any", limit=2), uuid4(), uuid4()
+    worker._limiter = anyio.CapacityLimiter(2)
+    for run in (first, second):
+        worker._limiter.acquire_on_behalf_of_nowait(run)
+    assert await worker.get_and_submit_flow_runs() == []
+    assert looks == []
+    async with anyio.create_task_group() as worker._runs_task_group:
+        worker._release_limit_slot(first)
+    assert looks == [1]
+    async with anyio.create_task_group() as worker._runs_task_group:
+        worker._release_limit_slot(second)
+    assert looks == [1], "there was a free place already, and nobody was left out"
+
+
 def test_a_run_that_is_neither_watched_nor_reads_certificates_twice_still_runs() -> None:
     code = (
         "from deployments.worker.prefect_inside import begin_runs_unwatched, share_certificates\n"
