@@ -30,11 +30,17 @@ R = TypeVar("R")
 TRANSIENT = (RateLimited, Unavailable, UnclearOutcome)
 RETRIES = 3
 NAME_AT_MOST = 100
-FENCE_HOLDS = 0.5
-"""Seconds for which steps that follow one another take the fence's last answer. None before money is written."""
+FENCE_HOLDS = 3.0
+"""Seconds for which steps that follow one another take the fence's last answer; before money is written it is asked.
+
+A run goes on elsewhere a minute and more after its last sign of life at the earliest: far later than that.
+"""
 
 _found_ours: dict[tuple[UUID, int], float] = {}
-"""The run and attempt that were last found to be this process's own: when that was asked, in monotonic seconds."""
+"""The run and attempt that were last found to be this process's own: when that was asked, by this host's clock.
+
+Not by its monotonic one, which stands still with a machine that is frozen.
+"""
 
 
 def step(
@@ -130,8 +136,8 @@ async def assert_run_is_ours(within: float = 0.0) -> None:
     if context is None or context.flow_run is None:
         raise RuntimeError("a step runs inside a flow run only")
     mine = context.flow_run
-    asked = time.monotonic()
-    if asked - _found_ours.get((mine.id, mine.run_count), -math.inf) < within:
+    asked = time.time()
+    if 0 <= asked - _found_ours.get((mine.id, mine.run_count), -math.inf) < within:
         return
     async with get_client() as client:
         now = await client.read_flow_run(mine.id)

@@ -117,8 +117,11 @@ class GraphMail:
         *,
         conversation_id: str | None = None,
         limit: int | None = None,
+        bodies: bool = False,
     ) -> list[Message]:
         """Return messages, latest first, of one folder or the whole mailbox; `since` is aware.
+
+        With `bodies` each comes with its whole body as text, not only its beginning; not in a conversation.
 
         Without a folder, messages of Teams chats can be among them (graph.md §4.4). With `conversation_id` only
         that conversation is read, drafts and our own mails in it too. A filter by conversation is common usage
@@ -139,9 +142,10 @@ class GraphMail:
             {
                 "$filter": " and ".join(where),
                 "$orderby": "receivedDateTime desc",
-                "$select": _LISTED,
+                "$select": f"{_LISTED},body" if bodies else _LISTED,
                 "$top": min(limit or 100, 100),
             },
+            prefer=_AS_TEXT if bodies else "",
         )
         found: list[Message] = []
         async for page in pages:

@@ -131,6 +131,8 @@ async def test_an_answer_is_found_read_in_its_own_words_and_filed(
     (found,) = await mail.messages(await mail.folder("inbox"), "Ada@contoso.example", since, f"[{key}] It's")
     assert await mail.messages(sender="ben@contoso.example", since=since, subject_contains=key) == []
     reply = await mail.message(found.id)
+    (with_body,) = await mail.messages(sender="ada@contoso.example", subject_contains=key, bodies=True)
+    assert with_body.body == reply.body, "a list tells the whole text where it is asked to"
     assert reply.unique_text is not None
     assert reply.unique_text.splitlines()[0] == f"I confirm {key}: 3 × Visio Plan 1"
     assert "Hello" not in reply.unique_text
