@@ -10,6 +10,7 @@ import signal
 import threading
 from collections.abc import Mapping
 from contextlib import AsyncExitStack, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 from uuid import UUID
@@ -175,7 +176,12 @@ class WarmWorker(Prompt, BaseWorker[WarmConfiguration, WarmVariables, WarmResult
     async def get_and_submit_flow_runs(self) -> list[FlowRun]:
         """One look for runs that are due, never two at once; none while no place is free, and none once it closes."""
         async with self._looking:
-            return [] if self._closing or self._is_full() else await super().get_and_submit_flow_runs()
+            if self._closing:
+                return []
+            if self._is_full():
+                self._last_polled_time = datetime.now(UTC)  # type: ignore[assignment]  # as healthy as one that looks
+                return []
+            return await super().get_and_submit_flow_runs()
 
     async def look_again(self) -> None:
         """Take runs that the limit kept out, now that one has ended; the poll is the net."""

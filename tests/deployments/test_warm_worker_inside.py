@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -295,8 +296,10 @@ async def test_while_every_place_is_taken_it_looks_for_nothing_and_does_as_soon_
     worker._limiter = anyio.CapacityLimiter(2)
     for run in (first, second):
         worker._limiter.acquire_on_behalf_of_nowait(run)
+    worker._last_polled_time = datetime.now(UTC) - timedelta(hours=1)
     assert await worker.get_and_submit_flow_runs() == []
     assert looks == []
+    assert worker.is_worker_still_polling(query_interval_seconds=1), "it is no less healthy for being full"
     async with anyio.create_task_group() as worker._runs_task_group:
         worker._release_limit_slot(first)
     assert looks == [1]
