@@ -179,7 +179,7 @@ class WarmWorker(Prompt, BaseWorker[WarmConfiguration, WarmVariables, WarmResult
             if self._closing:
                 return []
             if self._is_full():
-                self._last_polled_time = datetime.now(UTC)  # type: ignore[assignment]  # as healthy as one that looks
+                self._last_polled_time = datetime.now(UTC)  # as healthy as one that looks
                 return []
             return await super().get_and_submit_flow_runs()
 
