@@ -42,10 +42,10 @@ def measure(parts: Collection[str], many: int, missed: int, due: int, crowd: int
             held.prepare(first + crowd)
             pattern, *runs = held.wait_for_signatures(range(first))
             rows += measure_waiting(held, pattern, many, seconds)
-            if "crowd" in parts:
-                rows += measure_crowd(held, range(first, first + crowd))
             if "net" in parts:
                 rows += measure_net(held, runs)
+            if "crowd" in parts:  # after the net, which would find their confirmations of orders too
+                rows += measure_crowd(held, range(first, first + crowd))
     if "deadlines" in parts:
         with house() as held:
             held.prepare(due + 1)
