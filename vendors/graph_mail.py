@@ -121,7 +121,8 @@ class GraphMail:
     ) -> list[Message]:
         """Return messages, latest first, of one folder or the whole mailbox; `since` is aware.
 
-        With `bodies` each comes with its whole body as text, not only its beginning; not in a conversation.
+        With `bodies` each comes with its whole body as text, not only its beginning. Raises ValueError for
+        bodies of a conversation.
 
         Without a folder, messages of Teams chats can be among them (graph.md §4.4). With `conversation_id` only
         that conversation is read, drafts and our own mails in it too. A filter by conversation is common usage
@@ -129,6 +130,8 @@ class GraphMail:
         handful of messages, and the rest is filtered and sorted here.
         """
         if conversation_id is not None:
+            if bodies:
+                raise ValueError("a conversation is read without bodies; read its messages one by one")
             there = await self._conversation(folder_id, conversation_id)
             return [one for one in there if _fits(one, sender, since, subject_contains)][:limit]
         # What is ordered by must be filtered by, and first, or Graph calls the filter inefficient.

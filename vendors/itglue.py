@@ -1,12 +1,13 @@
 """IT Glue: organisations by their Autotask id, flexible assets without lost traits, and who may see what."""
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 from prefect.blocks.core import Block
 from pydantic import Field, SecretStr
 
-from vendors.http import NotFound, Refused, RetryPolicy, UnclearOutcome
+from vendors.http import NotFound, Refused, UnclearOutcome
 from vendors.itglue_http import JSON_API, VENDOR, named
 from vendors.itglue_models import (
     AssetField,
@@ -46,16 +47,10 @@ class ITGlue(Passwords):
     look for organisation + name before creating. 3000 calls in 5 minutes are allowed.
     """
 
-    def __init__(
-        self,
-        *,
-        api_key: str,
-        address: str = "https://api.itglue.com",
-        timeout: float = 60.0,
-        policy: RetryPolicy | None = None,
-    ) -> None:
-        super().__init__(api_key=api_key, address=address, timeout=timeout, policy=policy)
-        self._layouts: dict[str, FlexibleAssetType] = {}
+    @cached_property
+    def _layouts(self) -> dict[str, FlexibleAssetType]:
+        """The layouts that were read, by name."""
+        return {}
 
     async def check(self) -> str:
         """Return one line saying that the key works; raises `VendorError` if it doesn't.

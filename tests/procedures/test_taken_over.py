@@ -1,5 +1,6 @@
 """A run that another host has taken over meanwhile: the process that it began in ends without a word (the fence)."""
 
+import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from uuid import UUID
@@ -10,6 +11,7 @@ from prefect.context import TaskRunContext
 from prefect.states import Pending, Running
 
 import vendors.http
+from tasks.step import FENCE_HOLDS
 from tests.procedures.doomed import found_lost
 from tests.procedures.harness import Bench
 from tests.procedures.people import assert_done, launch_to_signature, sign
@@ -19,11 +21,11 @@ from vendors.errors import Unavailable
 
 @contextmanager
 def taken_over_at(
-    bench: Bench, run: UUID, here: Callable[[httpx.Request], bool], error: Exception | None
+    bench: Bench, run: UUID, here: Callable[[httpx.Request], bool], error: Exception | None, seconds: float = 0.0
 ) -> Iterator[None]:
     """At that call to a vendor the link is cut for long: another host has the run before this one sees its error.
 
-    Without an error the link is back at once, and the old process goes on as if nothing had been.
+    Without an error the link is back after so many seconds, and the old process goes on as if nothing had been.
     """
     over: list[str] = []
 
@@ -37,6 +39,7 @@ def taken_over_at(
             await client.set_flow_run_state(run, Running())
         if error is not None:
             raise error
+        await asyncio.sleep(seconds)
 
     vendors.http.observers.append(cut)
     try:
@@ -84,4 +87,17 @@ async def test_an_old_process_that_was_about_to_order_asks_once_more_and_leaves_
 
     await found_lost(run)
     await bench.play(run)
-    assert len(bench.sandbox.effects("order placed")) <= 1
+    assert (await bench.waits_for(run)).startswith("unclear-order"), "its marker stands: a person looks into Pax8"
+    assert bench.sandbox.effects("order placed") == []
+
+
+async def test_an_old_processs_next_step_asks_again_once_the_answer_is_old(bench: Bench) -> None:
+    """What a step began it may end; the one after it, three seconds later, is the other host's."""
+    run = await launch_to_signature(bench, contoso())
+    with taken_over_at(bench, run, lambda request: request.url.path.endswith("/Notes"), None, FENCE_HOLDS):
+        await sign(bench, run)
+    assert not [one for one in bench.sandbox.ledger(vendor="autotask") if one["path"].endswith("/Attachments")]
+
+    await found_lost(run)
+    assert_done(await bench.play(run))
+    assert len(bench.sandbox.effects("order placed")) == 1

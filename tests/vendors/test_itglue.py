@@ -4,9 +4,11 @@ import uuid
 from datetime import date
 from typing import Any
 
+import httpx
 import pytest
 from pydantic import SecretStr
 
+import vendors.http
 from tests.vendors.conftest import SandboxAddress, itglue_block
 from tests.vendors.served import Asked, Vendor, served
 from vendors.http import NotFound, Refused, Unauthorised, UnclearOutcome
@@ -224,3 +226,22 @@ async def test_all_assets_of_a_type_come_in_one_list(
     everybodys = await itglue.flexible_assets_of_type(application.id)
     assert {asset.id for asset in await itglue.flexible_assets(application.id, contoso.id)} < {a.id for a in everybodys}
     assert {asset.flexible_asset_type_id for asset in everybodys} == {application.id}
+
+
+async def test_a_layout_is_read_once_by_each_client(sandbox: SandboxAddress) -> None:
+    """A segment asks for the same ones again and again; the next one, with a client of its own, reads anew."""
+    asked: list[str] = []
+
+    async def note(request: httpx.Request, _response: httpx.Response | None) -> None:
+        asked.append(request.url.path)
+
+    vendors.http.observers.append(note)
+    try:
+        for _ in range(2):
+            async with itglue_block(sandbox).client() as client:
+                assert await client.flexible_asset_type("Application") == await client.flexible_asset_type(
+                    "Application"
+                )
+    finally:
+        vendors.http.observers.remove(note)
+    assert len([path for path in asked if path.endswith("/flexible_asset_types")]) == 2, "once by each of the two"
