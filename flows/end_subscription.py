@@ -18,11 +18,12 @@ from tasks.letters import Letter
 from tasks.office import office
 from tasks.procedure import conduct, sleep_until
 from tasks.requests import request_of_run
+from tasks.schedule import END_SUBSCRIPTION, RUN_NAMES
 from tasks.tickets import open_ticket
 from vendors.errors import Refused as VendorRefused
 
 
-@flow(name="end-subscription", flow_run_name="end of {subscription_id}", persist_result=True)
+@flow(name="end-subscription", flow_run_name=RUN_NAMES[END_SUBSCRIPTION], persist_result=True)
 async def end_subscription(subscription_id: str, envelope_id: str, procedure_run_id: str) -> State[Any] | None:
     """Book the cancellation of a subscription whose agreement states an end date.
 

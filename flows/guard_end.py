@@ -28,6 +28,7 @@ from tasks.ending import (
 from tasks.office import office
 from tasks.people import colleague
 from tasks.procedure import conduct, sleep_until
+from tasks.schedule import GUARD_END, RUN_NAMES
 from tasks.tickets import open_ticket
 from tasks.wishes import book_wished_end, dropped_by_our_seats, kept_wish, who_wished
 
@@ -36,7 +37,7 @@ MORNING = timedelta(hours=9)
 DAY = timedelta(days=1)
 
 
-@flow(name="guard-end", flow_run_name="guard of {subscriptions}", persist_result=True)
+@flow(name="guard-end", flow_run_name=RUN_NAMES[GUARD_END], persist_result=True)
 async def guard_end(
     reference: str,
     ticket_id: int,

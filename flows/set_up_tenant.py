@@ -21,13 +21,14 @@ from tasks.new_tenant import COMPANY, PREFIX, TENANT, document_tenant, known_by_
 from tasks.office import office
 from tasks.procedure import conduct
 from tasks.requests import REQUEST, request_of_run
+from tasks.schedule import RUN_NAMES, SET_UP_TENANT
 from tasks.tenant_forms import SeenForm
 from tasks.waiting import Wait, wait_for
 
 SOON = timedelta(minutes=10)
 
 
-@flow(name="set-up-tenant", flow_run_name="{customer} · tenant", persist_result=True)
+@flow(name="set-up-tenant", flow_run_name=RUN_NAMES[SET_UP_TENANT], persist_result=True)
 async def set_up_tenant(customer: str, procedure_run_id: str) -> State[Any] | None:
     """Secure a new tenant's admin account, and establish our delegated administration.
 

@@ -37,6 +37,7 @@ from tasks.ending import (
 from tasks.office import office
 from tasks.people import colleague
 from tasks.procedure import conduct, sleep_until
+from tasks.schedule import RUN_NAMES, SIGNATURE_DEADLINE
 from tasks.step import TRANSIENT
 from tasks.tickets import complete_ticket, note_stage
 from vendors.errors import Refused as VendorRefused
@@ -55,7 +56,7 @@ RENEWED_LONG_AGO = (
 NOT_SIGNED_THOUGH_SAID = "The reminder ticket says that it was signed in time; DocuSign says that it wasn't."
 
 
-@flow(name="signature-deadline", flow_run_name="deadline of {reference}", persist_result=True)
+@flow(name="signature-deadline", flow_run_name=RUN_NAMES[SIGNATURE_DEADLINE], persist_result=True)
 async def signature_deadline(
     reference: str,
     ticket_id: int,

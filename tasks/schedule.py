@@ -15,6 +15,13 @@ END_SUBSCRIPTION = "end-subscription/main"
 SIGNATURE_DEADLINE = "signature-deadline/main"
 GUARD_END = "guard-end/main"
 SET_UP_TENANT = "set-up-tenant/main"
+RUN_NAMES = {
+    END_SUBSCRIPTION: "end of {subscription_id}",
+    SIGNATURE_DEADLINE: "deadline of {reference}",
+    GUARD_END: "guard of {subscriptions}",
+    SET_UP_TENANT: "{customer} · tenant",
+}
+"""What the run of a booked flow is called, by its parameters: from its booking on, as while it runs."""
 TIMED = "timed"
 """Every run that is booked for a moment of the business's clock carries this tag, and the moment as `until:`."""
 NET = timedelta(minutes=15)
@@ -36,11 +43,18 @@ async def book_timed(
     deployment: str, moment: datetime, key: str, parameters: dict[str, Any], tags: tuple[str, ...] = ()
 ) -> UUID:
     """Schedule a deployment's run for a business moment, once for a key; reconcile watches it by its tags."""
-    at = office().clock.real(moment)
-    return await book(deployment, at, key, parameters, (*tags, PROCEDURE, TIMED, f"until:{moment.isoformat()}"))
+    at, marks = office().clock.real(moment), (*tags, PROCEDURE, TIMED, f"until:{moment.isoformat()}")
+    return await book(deployment, at, key, parameters, marks, RUN_NAMES[deployment].format(**parameters))
 
 
-async def book(deployment: str, at: datetime, key: str, parameters: dict[str, Any], tags: tuple[str, ...] = ()) -> UUID:
+async def book(
+    deployment: str,
+    at: datetime,
+    key: str,
+    parameters: dict[str, Any],
+    tags: tuple[str, ...] = (),
+    name: str | None = None,
+) -> UUID:
     """Schedule a deployment's run for a real moment, once for a key; returns the run's id.
 
     The same key again gives the same run, its date unchanged (prefect.md, Scheduling a run once).
@@ -53,5 +67,6 @@ async def book(deployment: str, at: datetime, key: str, parameters: dict[str, An
             state=Scheduled(scheduled_time=at),
             idempotency_key=key,
             tags=list(tags),
+            name=name,
         )
         return run.id

@@ -93,9 +93,13 @@ async def test_it_works_alone_and_late_and_what_it_booked_stays_booked(bench: Be
     run = await bought(bench)
     found = await the_bridge(bench, run)
     late = await deadline(bench, run)
+    assert late.name == f"deadline of {found.ids.reference}", "named from its booking on"
     await delete(run)
     await pass_to(bench, found.dates.cut_off + 2 * DAY)
     assert_done(await bench.state(late.id))
+    assert (await bench.run(late.id)).name == late.name
+    [guard] = await bench.runs("guard-end")
+    assert guard.name == f"guard of {found.ids.subscriptions[0]}"
     assert len(booked(bench)) == 1
     assert_told_once(bench)
     assert "We could look only now" in mails(bench, to=ADA, subject="cancelled")[0].text
