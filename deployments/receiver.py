@@ -25,7 +25,7 @@ from starlette.routing import Route
 from deployments.blocks import load
 from deployments.ports import LOOPBACK, USUAL
 from rules.envelope import RUN_FIELD
-from tasks.runs import Woken, find_run_waiting_for, wake
+from tasks.runs import Waking, Woken, find_run_waiting_for, wake_again
 from vendors.docusign import DocuSignBlock
 from vendors.docusign_connect import BadSignature, ConnectEvent, MalformedEvent, parse, verify
 
@@ -58,7 +58,7 @@ DECIDING = frozenset(
 log = logging.getLogger("countersign.receiver")
 
 LoadSecrets = Callable[[], Awaitable[Sequence[SecretStr]]]
-Wake = Callable[[UUID, str, str, bool], Awaitable[Woken]]
+Wake = Callable[[UUID, str, str, Waking | None], Awaitable[Waking]]
 FindRun = Callable[[str], Awaitable[UUID | None]]
 
 
@@ -123,7 +123,7 @@ class Receiver:
         self._secrets = secrets
         self._wake = wake
         self._find_run = find_run
-        self._woken_at: dict[UUID, float] = {}
+        self._wakings: dict[UUID, tuple[float, Waking]] = {}
         self.counted: Counter[str] = Counter()
 
     async def docusign(self, request: Request) -> Response:
@@ -176,18 +176,19 @@ class Receiver:
         return (await self._wake_up(waiting, event)).value
 
     async def _wake_up(self, run_id: UUID, event: ConnectEvent) -> Woken:
-        """Wake it, saying so where it was woken a moment ago: it is likely to be awake still."""
+        """Wake it, knowing of the waking of a moment ago: it is likely to be awake still."""
         now = time.monotonic()
-        self._woken_at = {run: at for run, at in self._woken_at.items() if now - at < AWAKE_SECONDS}
-        woken = await self._wake(run_id, "docusign", event.event, run_id in self._woken_at)
-        if woken is Woken.WOKEN:
-            self._woken_at[run_id] = time.monotonic()
-        return woken
+        self._wakings = {run: one for run, one in self._wakings.items() if now - one[0] < AWAKE_SECONDS}
+        _, earlier = self._wakings.get(run_id, (now, None))
+        waking = await self._wake(run_id, "docusign", event.event, earlier)
+        if waking.became is Woken.WOKEN:
+            self._wakings[run_id] = time.monotonic(), waking
+        return waking.became
 
 
 def create_app(
     load_secrets: LoadSecrets,
-    wake: Wake = wake,
+    wake: Wake = wake_again,
     find_run: FindRun = find_run_waiting_for,
     clock: Callable[[], float] = time.monotonic,
 ) -> Starlette:

@@ -1,6 +1,6 @@
 """How a bridge ends: kept, followed by annual, cancelled, or handed to a person with a date (B6, B7, Y4 to Y6, I4)."""
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,7 +14,7 @@ from flows.change_of_mind import change_to_monthly, check_change_of_mind, custom
 from flows.inbox import explain_messages, label_of
 from flows.late_signature import cut_off_passed
 from flows.meanwhile import Meanwhile
-from rules.bridge import reminders
+from rules.bridge import BridgeDates, reminders
 from rules.events import ChangedMind, DeadlinePassed, Event, SeatsAdded, Signed, SignerBounced
 from rules.order import Term
 from rules.written import Written
@@ -55,33 +55,54 @@ async def see_it_through(case: Case, paper: Meanwhile, bought: Bridge) -> State[
 
 async def wait_for_agreement(case: Case, paper: Meanwhile, bought: Bridge) -> Event:
     """The one wait of a bridge under way: signature, cut-off, change of mind, withdrawal (B6, B7, Y4)."""
-    settings, ids = office().settings, bought.ids
-    signer = bridge_letters.signer_of(case.request)
-    messages: list[tuple[str, Written]] = []
-    moments: list[datetime] = []
-    dates = bought.dates
+    watch = Watch(case, paper, bought, bought.dates)
+    return await wait_for(
+        case,
+        Wait(
+            name=f"agreement-{paper.edition}",
+            awaited=bridge_letters.signer_of(case.request),
+            what=f"Sign the agreement for {case.request.what} before the cut-off",
+            form=BridgeForm,
+            role="signer",
+            tags=(agreements.AWAITED,),
+            check=watch.check,
+            aside=paper.aside,
+            after_look=watch.as_found,
+        ),
+        watch.look,
+    )
 
-    async def look(hinted: bool) -> Event | None:
-        nonlocal messages, moments, dates
-        now = case.now()
-        dates = await dates_now(bought)
-        added = await seats_added(bought) if now < dates.cut_off else None
+
+@dataclass
+class Watch:
+    """What is looked at while a bridge waits for its agreement, and what the last look found.
+
+    `dates`: by what Pax8 shows now. `messages`: of the customer's people, by which a change of mind may be shown.
+    `moments`: when to look again at the latest.
+    """
+
+    case: Case
+    paper: Meanwhile
+    bought: Bridge
+    dates: BridgeDates
+    messages: list[tuple[str, Written]] = field(default_factory=list)
+    moments: list[datetime] = field(default_factory=list)
+
+    async def look(self, hinted: bool) -> Event | None:
+        """Whether the bridge is decided: by its end at Pax8, by DocuSign, or by seats that were added to it (S3)."""
+        case, ids, now = self.case, self.bought.ids, self.case.now()
+        self.dates = await dates_now(self.bought)
+        past = now >= self.dates.cut_off
+        added = None if past else await seats_added(self.bought)
         if added is None:
-            await paper.go_on()
-        past = now >= dates.cut_off
-        seen = await agreements.look_at_envelope(case, paper.envelope.envelope_id, hinted, at_once=past)
-        moments = []
-        decided = past or seen is not None or dates != bought.dates
+            await self.paper.go_on()
+        seen = await agreements.look_at_envelope(case, self.paper.envelope.envelope_id, hinted, at_once=past)
+        decided = past or seen is not None or self.dates != self.bought.dates
         standing = await verdict_of(ids.reference, ids.reminder_id) if decided else None
-        over = past or now >= bought.dates.commitment_end  # that end may have renewed, and another cut-off lie ahead
-        if over and standing is not Verdict.SIGNED and await all_booked(ids.subscriptions):
+        if standing is not Verdict.SIGNED and await self.is_ended(now):
             return DeadlinePassed(at=now)  # by the deadline's run, or by a person
         if isinstance(seen, Signed):
-            why = f"DocuSign, {seen.at.isoformat()}"
-            if (standing or await decide(ids.reference, ids.reminder_id, Verdict.SIGNED, why)) is Verdict.SIGNED:
-                return seen
-            moments = [now + SOON]  # the deadline's run is about to book it, or to take its finding back
-            return None
+            return await self.signed(seen, standing)
         if isinstance(seen, SignerBounced):
             await case.send(bridge_letters.bounced(case, seen))
         elif seen is not None:
@@ -89,52 +110,62 @@ async def wait_for_agreement(case: Case, paper: Meanwhile, bought: Bridge) -> Ev
         if added is not None and case.journal.get(agreements.CUSTOMER_SIGNED) is None:
             return added
         if standing is not Verdict.SIGNED:
-            await tell_of_another_end(case, bought, dates)
+            await tell_of_another_end(case, self.bought, self.dates)
         if past:
-            moments = [now + (DAY if standing is Verdict.SIGNED else LATER)]
-            return None
-        await remind(case, paper, bought, dates.cut_off)
-        _, turn = await paper.press_contracts()
-        ahead = [one.at for one in reminders(bought.ordered_at, dates, settings.calendar) if one.at > now]
-        moments = [m for m in (paper.due, turn, dates.cut_off + SOON, *ahead) if m is not None]
-        if case.request.term is Term.ANNUAL:
-            messages = await customers_messages(case, bought)
+            self.moments = [now + (DAY if standing is Verdict.SIGNED else LATER)]
+        else:
+            await self.press()
         return None
 
-    def as_found(wait: Wait) -> Wait:
-        cut_off = settings.calendar.in_words(dates.cut_off)
-        explain = [paper.explain(), f"Cut-off: {cut_off}."]
-        if messages:
-            explain.append(explain_messages(messages))
-        offered = tuple(label_of(name, written) for name, written in messages)
-        what = f"Sign the agreement for {case.request.what} by the cut-off, {cut_off}"
-        waiting = replace(wait, what=what, until=min(moments, default=None), explain="\n\n".join(explain))
-        if case.journal.get(agreements.CUSTOMER_SIGNED) is not None:
+    async def is_ended(self, now: datetime) -> bool:
+        """Whether every end is booked, after the cut-off or the end that was first known.
+
+        That end may have renewed, and another cut-off lie ahead.
+        """
+        over = now >= min(self.dates.cut_off, self.bought.dates.commitment_end)
+        return over and await all_booked(self.bought.ids.subscriptions)
+
+    async def signed(self, seen: Signed, standing: Verdict | None) -> Signed | None:
+        """Take the signature for in time, unless the deadline's run found it unsigned first (I4)."""
+        ids = self.bought.ids
+        why = f"DocuSign, {seen.at.isoformat()}"
+        if (standing or await decide(ids.reference, ids.reminder_id, Verdict.SIGNED, why)) is Verdict.SIGNED:
+            return seen
+        self.moments = [self.case.now() + SOON]  # it is about to book the end, or to take its finding back
+        return None
+
+    async def press(self) -> None:
+        """Before the cut-off: those whose turn it is are reminded, and the customer's messages are read (Y4)."""
+        case, now = self.case, self.case.now()
+        await remind(case, self.paper, self.bought, self.dates.cut_off)
+        _, turn = await self.paper.press_contracts()
+        ahead = [one.at for one in reminders(self.bought.ordered_at, self.dates, office().settings.calendar)]
+        known = (self.paper.due, turn, self.dates.cut_off + SOON, *(at for at in ahead if at > now))
+        self.moments = [moment for moment in known if moment is not None]
+        if case.request.term is Term.ANNUAL:
+            self.messages = await customers_messages(case, self.bought)
+
+    def as_found(self, wait: Wait) -> Wait:
+        """The wait as the last look found things."""
+        settings = office().settings
+        cut_off = settings.calendar.in_words(self.dates.cut_off)
+        explain = [self.paper.explain(), f"Cut-off: {cut_off}."]
+        if self.messages:
+            explain.append(explain_messages(self.messages))
+        offered = tuple(label_of(name, written) for name, written in self.messages)
+        what = f"Sign the agreement for {self.case.request.what} by the cut-off, {cut_off}"
+        waiting = replace(wait, what=what, until=min(self.moments, default=None), explain="\n\n".join(explain))
+        if self.case.journal.get(agreements.CUSTOMER_SIGNED) is not None:
             waiting = replace(
                 waiting, awaited=settings.msp_signer, what="Countersign the agreement", role="countersigner"
             )
         return replace(waiting, choices={"evidence": offered}) if offered else waiting
 
-    async def check(event: Event) -> None:
-        await paper.check(event)
+    async def check(self, event: Event) -> None:
+        """Raises `AnswerAgain` where an answer can't be taken."""
+        await self.paper.check(event)
         if isinstance(event, ChangedMind):
-            await check_change_of_mind(case, paper, bought, event)
-
-    return await wait_for(
-        case,
-        Wait(
-            name=f"agreement-{paper.edition}",
-            awaited=signer,
-            what=f"Sign the agreement for {case.request.what} before the cut-off",
-            form=BridgeForm,
-            role="signer",
-            tags=(agreements.AWAITED,),
-            check=check,
-            aside=paper.aside,
-            after_look=as_found,
-        ),
-        look,
-    )
+            await check_change_of_mind(self.case, self.paper, self.bought, event)
 
 
 async def remind(case: Case, paper: Meanwhile, bought: Bridge, cut_off: datetime) -> None:

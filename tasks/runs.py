@@ -5,7 +5,7 @@ import json
 from collections.abc import AsyncIterator, Iterable
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
 import httpx
@@ -42,28 +42,51 @@ class Woken(StrEnum):
     GONE = "gone"
 
 
-async def wake(run_id: UUID, source: str, event: str, likely_awake: bool = False) -> Woken:
+class Waking(NamedTuple):
+    """What became of waking a run, and the state that its form's answer left it in, where it was answered.
+
+    As long as that is its state, it has not begun since, and will see whatever happened until then.
+    """
+
+    became: Woken
+    left_in: UUID | None = None
+
+
+async def wake(run_id: UUID, source: str, event: str) -> Woken:
     """Resume a waiting run so that it looks at the outside world again.
 
     NOT_WAITING: it is awake. Then a nudge is left with it, which it finds right after it has suspended, however
-    long that takes (`go_on_if_nudged`); one that suspends in between is resumed here. `likely_awake`: the nudge is
-    left before anything else is tried. Raises where Prefect can't be reached.
+    long that takes (`go_on_if_nudged`); one that suspends in between is resumed here. Raises where Prefect can't be
+    reached.
+    """
+    return (await wake_again(run_id, source, event)).became
+
+
+async def wake_again(run_id: UUID, source: str, event: str, earlier: Waking | None = None) -> Waking:
+    """As `wake`, for a source that may have woken it a moment ago: `earlier` is what came of that.
+
+    Such a run is likely to be awake, so the nudge is left before anything else is tried; and none is needed by one
+    that has not begun since.
     """
     answer = machine_answer(source, event)
-    if not likely_awake:
+    if earlier is None:
         woken = await resume(run_id, answer)
-        if woken is not Woken.NOT_WAITING:
+        if woken.became is not Woken.NOT_WAITING:
             return woken
     async with get_client() as client:
         try:
+            if earlier is not None and earlier.left_in is not None:
+                now = await client.read_flow_run(run_id)
+                if now.state_id == earlier.left_in:
+                    return Waking(Woken.NOT_WAITING, earlier.left_in)
             await client.create_flow_run_input(run_id, key=f"{NUDGE}{uuid4().hex}", value=json.dumps(answer))
             now = await client.read_flow_run(run_id)
         except (ObjectNotFound, httpx.HTTPStatusError):
             if await is_gone(str(run_id)):
-                return Woken.GONE
+                return Waking(Woken.GONE)
             raise
     if now.state_type in AWAKE and now.state_name != PUT_OFF:  # it finds the nudge when it begins, or suspends
-        return Woken.NOT_WAITING
+        return Waking(Woken.NOT_WAITING)
     return await resume(run_id, answer)
 
 
@@ -76,10 +99,10 @@ async def go_on_if_nudged(client: PrefectClient, run_id: UUID, known: Iterable[s
     nudges = await client.filter_flow_run_input(run_id, key_prefix=NUDGE, limit=1000, exclude_keys=set(known))
     if not nudges:
         return False
-    return await resume(run_id, json.loads(nudges[-1].value)) is Woken.WOKEN
+    return (await resume(run_id, json.loads(nudges[-1].value))).became is Woken.WOKEN
 
 
-async def resume(run_id: UUID, answer: dict[str, str]) -> Woken:
+async def resume(run_id: UUID, answer: dict[str, str]) -> Waking:
     """Answer a run's form. Reads Prefect's verdict from the body: ACCEPT, REJECT, ABORT (prefect.md, Resume)."""
     tried_until = datetime.now(UTC) + timedelta(seconds=RESUME_PATIENCE)
     async with get_client() as client:
@@ -87,25 +110,25 @@ async def resume(run_id: UUID, answer: dict[str, str]) -> Woken:
             try:
                 verdict = await client.resume_flow_run(run_id, run_input=answer)
             except ObjectNotFound:
-                return Woken.GONE
+                return Waking(Woken.GONE)
             except httpx.HTTPStatusError as error:
                 if error.response.status_code == 404 or await is_gone(str(run_id)):  # a deleted run is a 500 there
-                    return Woken.GONE
+                    return Waking(Woken.GONE)
                 if error.response.status_code != 409 or datetime.now(UTC) > tried_until:
                     raise
                 await asyncio.sleep(RESUME_EVERY)  # somebody else answered the same form in this very moment
                 continue
             if verdict.status is SetStateStatus.ACCEPT:
-                return Woken.WOKEN
+                return Waking(Woken.WOKEN, verdict.state.id if verdict.state is not None else None)
             if verdict.status is SetStateStatus.REJECT:
                 raise ValueError(f"Prefect refused the answer: {getattr(verdict.details, 'reason', None) or ''}")
             run = await client.read_flow_run(run_id)
             if run.state is None or run.state.is_final():
-                return Woken.FINISHED
+                return Waking(Woken.FINISHED)
             if run.state_name == PUT_OFF:
                 await client.set_flow_run_state(run_id, Scheduled(scheduled_time=datetime.now(UTC)))
-                return Woken.WOKEN
-            return Woken.NOT_WAITING
+                return Waking(Woken.WOKEN)
+            return Waking(Woken.NOT_WAITING)
 
 
 async def find_run_waiting_for(envelope_id: str) -> UUID | None:

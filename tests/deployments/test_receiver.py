@@ -19,7 +19,7 @@ from pydantic import SecretStr
 import deployments.receiver
 from deployments.receiver import BODY_SECONDS, DECIDING, MAX_BYTES, RELOAD_SECONDS, NoSecrets, create_app
 from rules.envelope import RUN_FIELD
-from tasks.runs import Woken
+from tasks.runs import Waking, Woken
 from vendors.docusign_connect import signature
 
 KEY = "the account's HMAC key"
@@ -37,18 +37,18 @@ class Office:
     seconds: float = 0.0
     loads: int = 0
     woken: list[tuple[UUID, str, str]] = field(default_factory=list)
-    likely_awake: list[bool] = field(default_factory=list)
+    earlier: list[Waking | None] = field(default_factory=list)
 
     async def load_secrets(self) -> list[SecretStr]:
         self.loads += 1
         return [SecretStr(key) for key in self.keys]
 
-    async def wake(self, run_id: UUID, source: str, event: str, likely_awake: bool) -> Woken:
+    async def wake(self, run_id: UUID, source: str, event: str, earlier: Waking | None) -> Waking:
         if self.unreachable:
             raise httpx.ConnectError("nobody listens")
         self.woken.append((run_id, source, event))
-        self.likely_awake.append(likely_awake)
-        return self.runs.get(run_id, Woken.GONE)
+        self.earlier.append(earlier)
+        return Waking(self.runs.get(run_id, Woken.GONE), uuid4())
 
     async def find_run(self, envelope_id: str) -> UUID | None:
         if self.unreachable:
@@ -189,7 +189,7 @@ async def test_a_run_that_was_woken_a_moment_ago_is_likely_to_be_awake(
     monkeypatch.setattr(deployments.receiver, "AWAKE_SECONDS", 0.0)
     await receiver.post(event("envelope-completed", run))
     assert [woken[0] for woken in office.woken] == [run, run, other, other, run]
-    assert office.likely_awake == [False, True, False, False, False]
+    assert [one is not None for one in office.earlier] == [False, True, False, False, False]
 
 
 async def test_a_forged_signature_is_refused_and_wakes_nobody(office: Office, receiver: Served) -> None:

@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 import pytest_asyncio
@@ -20,8 +20,9 @@ from rules.events import Event, Signed
 from rules.people import Person
 from tasks.case import Case
 from tasks.forms import LookForm
+from tasks.journal import Journal
 from tasks.office import office, open_office
-from tasks.runs import Woken, wake
+from tasks.runs import NUDGE, Waking, Woken, wake, wake_again
 from tasks.waiting import Wait, wait_for
 from tests.procedures.harness import Bench
 from tests.procedures.requests import TOM
@@ -29,6 +30,8 @@ from tests.procedures.requests import TOM
 TRIES = 1000 if os.environ.get("COUNTERSIGN_SOAK") else 40
 AT_ONCE = 4
 SIGNED: set[str] = set()
+BEFORE = Waking(Woken.WOKEN, uuid4())
+"""What the receiver knows of a run that it has woken a moment ago, and that has begun since."""
 
 
 @flow(name="one-wait", persist_result=True)
@@ -73,7 +76,7 @@ async def one_try(bench: Bench, number: int, delay: float) -> tuple[Woken, float
     async def webhook() -> Woken:
         await asyncio.sleep(delay)
         SIGNED.add(str(run))
-        return await wake(run, "DocuSign", "envelope-completed", likely_awake=random.random() < 0.5)
+        return (await wake_again(run, "DocuSign", "envelope-completed", random.choice((None, BEFORE)))).became
 
     took, woken = await asyncio.gather(first(), webhook())
     state = await bench.play(run)
@@ -101,17 +104,27 @@ async def test_one_that_was_taken_for_awake_is_woken_all_the_same(waiting_bench:
     run = await waiting_bench.start("one-wait", number=0)
     assert (await waiting_bench.play(run)).is_paused()
     SIGNED.add(str(run))
-    assert await wake(run, "DocuSign", "envelope-completed", likely_awake=True) is Woken.WOKEN
-    assert await wake(run, "DocuSign", "envelope-completed", likely_awake=True) is Woken.NOT_WAITING, "not yet begun"
+
+    async def again(earlier: Waking = BEFORE) -> Waking:
+        return await wake_again(run, "DocuSign", "envelope-completed", earlier)
+
+    woken = await again()
+    assert woken.became is Woken.WOKEN
+    nudges = len((await Journal.load(run)).starting(NUDGE))
+    assert await again(woken) == Waking(Woken.NOT_WAITING, woken.left_in), "not yet begun: it will see it by itself"
+    assert len((await Journal.load(run)).starting(NUDGE)) == nudges
     async with get_client() as client:
         at = datetime.now(UTC) + timedelta(hours=1)
         await client.set_flow_run_state(run, Scheduled(scheduled_time=at, name="PutOff"), force=True)
-    assert await wake(run, "DocuSign", "envelope-completed", likely_awake=True) is Woken.WOKEN
+    assert (await again(woken)).became is Woken.WOKEN
+    assert (await again()).became is Woken.NOT_WAITING
+    assert len((await Journal.load(run)).starting(NUDGE)) == nudges + 2, "due, but who knows for whose word"
     assert (await waiting_bench.play(run)).is_completed()
-    assert await wake(run, "DocuSign", "envelope-completed", likely_awake=True) is Woken.FINISHED
+    assert (await again()).became is Woken.FINISHED
     async with get_client() as client:
         await client.delete_flow_run(run)
-    assert await wake(run, "DocuSign", "envelope-completed", likely_awake=True) is Woken.GONE
+    assert (await again()).became is Woken.GONE
+    assert (await again(woken)).became is Woken.GONE
 
 
 async def test_a_signature_between_the_look_and_the_suspension_is_never_lost(waiting_bench: Bench) -> None:

@@ -12,10 +12,12 @@ from prefect.states import Pending, Running
 
 import vendors.http
 from tasks.step import FENCE_HOLDS
+from tests.procedures.bridges import MINUTE, booked, bought, deadline, the_bridge
 from tests.procedures.doomed import found_lost
 from tests.procedures.harness import Bench
 from tests.procedures.people import assert_done, launch_to_signature, sign
 from tests.procedures.requests import contoso
+from tests.procedures.seats import asked, changes, confirm
 from vendors.errors import Unavailable
 
 
@@ -47,6 +49,17 @@ def taken_over_at(
     finally:
         vendors.http.observers.remove(cut)
     assert over, "the call at which the link is cut never came"
+
+
+def in_step(name: str, method: str, path: str) -> Callable[[httpx.Request], bool]:
+    """A call to a vendor that a step makes."""
+
+    def here(request: httpx.Request) -> bool:
+        context = TaskRunContext.get()
+        within = context.task.name if context is not None else ""
+        return within == name and request.method == method and path in request.url.path
+
+    return here
 
 
 @pytest.mark.parametrize(
@@ -101,3 +114,29 @@ async def test_an_old_processs_next_step_asks_again_once_the_answer_is_old(bench
     await found_lost(run)
     assert_done(await bench.play(run))
     assert len(bench.sandbox.effects("order placed")) == 1
+
+
+async def test_an_old_process_that_was_about_to_end_a_bridge_asks_once_more(bench: Bench) -> None:
+    """Its evidence is read; right before the end is booked it finds that the run is another's."""
+    run = await bought(bench)
+    look = (await deadline(bench, run)).id
+    bench.sandbox.set_clock((await the_bridge(bench, run)).dates.cut_off + 2 * MINUTE)
+    with taken_over_at(bench, look, in_step("book-unsigned-end", "GET", "/envelopes"), None):
+        await bench.segment(look)
+    assert booked(bench) == []
+
+    await found_lost(look)
+    assert_done(await bench.play(look))
+    assert len(booked(bench)) == 1
+
+
+async def test_an_old_process_that_was_about_to_add_seats_asks_once_more(bench: Bench) -> None:
+    """It has marked the customer's word as used; right before the change it finds that the run is another's."""
+    run = await asked(bench)
+    with taken_over_at(bench, run, in_step("write-seats", "POST", "/Notes"), None):
+        await confirm(bench, run)
+    assert changes(bench) == []
+
+    await found_lost(run)
+    assert_done(await bench.play(run))
+    assert changes(bench) == [(12, 15)]
