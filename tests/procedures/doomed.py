@@ -29,7 +29,7 @@ Named = Callable[[httpx.Request], str]
 """How a test tells calls apart; an empty name: nobody dies after it. Found by its name in the child."""
 
 _context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["tests.procedures.doomed", "tests.procedures.conftest", "flows.reconcile"])
+_context.set_forkserver_preload(["tests.procedures.doomed", "tests.procedures.doomed_ready"])
 
 
 def known_as(request: httpx.Request) -> str:
