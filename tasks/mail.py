@@ -140,8 +140,11 @@ async def file_among(
     customer, *products = names
     filed = []
     for message in arrived:
-        text = f"{message.subject}\n{message.body.content if message.body else ''}"
-        if "password" in text.casefold() or (message.received_at or since) < since - EARLY:
+        if (message.received_at or since) < since - EARLY:
+            continue
+        body = message.body or (await office().mail.message(message.id)).body
+        text = f"{message.subject}\n{body.content if body else ''}"
+        if "password" in text.casefold():
             continue
         if order_id in text or (customer in text and any(product in text for product in products)):
             folder = await office().mail.folder(office().settings.order_mail_folder, create=True)

@@ -17,7 +17,7 @@ from tasks.case import Case, Ended
 from tasks.letters import Letter
 from tasks.office import office, open_office
 from tasks.runs import PUT_OFF, told_stuck
-from tasks.step import TRANSIENT, assert_run_is_ours
+from tasks.step import FENCE_HOLDS, TRANSIENT, assert_run_is_ours
 from vendors.errors import VendorError
 
 PUT_OFF_MINUTES = (2, 5, 15, 15, 30, 30, 60)
@@ -37,11 +37,14 @@ async def conduct(body: Body) -> State[None] | None:
         case = await Case.open()
         try:
             end = await body(case)
+            await assert_run_is_ours(within=FENCE_HOLDS)
             await case.bear()  # nobody is awaited any more
             return end
         except Refused as refusal:
+            await leave_unless_ours()
             return await case.refused(refusal)
         except Ended as end:
+            await leave_unless_ours()
             return await case.ended(end)
         except TRANSIENT as fault:
             await leave_unless_ours()
@@ -54,11 +57,11 @@ async def conduct(body: Body) -> State[None] | None:
 
 
 async def leave_unless_ours() -> None:
-    """Before the run's state is changed for an error: end this process without a word unless the run is its own.
+    """Before the run ends or fails: end this process without a word unless the run is its own.
 
-    After a cut the run goes on elsewhere, and what stood in the way was the cut. Where nobody can be asked either, it
-    is the same cut: silence has the run found lost, a word said late would stop the one who has taken it over. Raises
-    `Abort`.
+    After a cut the run goes on elsewhere, and what stood in the way was the cut, or has changed since. Where nobody can
+    be asked either, it is the same cut: silence has the run found lost, a word said late would stop the one who has
+    taken it over. Raises `Abort`.
     """
     try:
         await assert_run_is_ours()
@@ -129,6 +132,7 @@ async def note_stuck(case: Case, error: Exception, unsent: Exception) -> None:
 
 async def sleep_until(case: Case, moment: datetime, why: str) -> None:
     """Put the run off to a business moment: same run, process gone; raises `Pause` (prefect.md, Putting off)."""
+    await assert_run_is_ours()
     await case.show(f"Sleeping until {office().settings.calendar.in_words(moment)}: {why}")
     await case.bear({f"until:{moment.isoformat()}"})
     state: State[None] = Scheduled(scheduled_time=office().clock.real(moment), name=PUT_OFF, message=why)

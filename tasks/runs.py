@@ -79,7 +79,7 @@ async def wake_again(run_id: UUID, source: str, event: str, earlier: Waking | No
                 now = await client.read_flow_run(run_id)
                 if now.state_id == earlier.left_in:
                     return Waking(Woken.NOT_WAITING, earlier.left_in)
-            await client.create_flow_run_input(run_id, key=f"{NUDGE}{uuid4().hex}", value=json.dumps(answer))
+            await leave_nudge(client, run_id, answer)
             now = await client.read_flow_run(run_id)
         except (ObjectNotFound, httpx.HTTPStatusError):
             if await is_gone(str(run_id)):
@@ -87,7 +87,12 @@ async def wake_again(run_id: UUID, source: str, event: str, earlier: Waking | No
             raise
     if now.state_type in AWAKE and now.state_name != PUT_OFF:  # it finds the nudge when it begins, or suspends
         return Waking(Woken.NOT_WAITING)
-    return await resume(run_id, answer)
+    return await resume(run_id, answer, nudged=True)
+
+
+async def leave_nudge(client: PrefectClient, run_id: UUID, answer: dict[str, str]) -> None:
+    """Leave word with a run that has no form to be answered: it finds it when it begins, or when it has suspended."""
+    await client.create_flow_run_input(run_id, key=f"{NUDGE}{uuid4().hex}", value=json.dumps(answer))
 
 
 async def go_on_if_nudged(client: PrefectClient, run_id: UUID, known: Iterable[str]) -> bool:
@@ -99,11 +104,14 @@ async def go_on_if_nudged(client: PrefectClient, run_id: UUID, known: Iterable[s
     nudges = await client.filter_flow_run_input(run_id, key_prefix=NUDGE, limit=1000, exclude_keys=set(known))
     if not nudges:
         return False
-    return (await resume(run_id, json.loads(nudges[-1].value))).became is Woken.WOKEN
+    return (await resume(run_id, json.loads(nudges[-1].value), nudged=True)).became is Woken.WOKEN
 
 
-async def resume(run_id: UUID, answer: dict[str, str]) -> Waking:
-    """Answer a run's form. Reads Prefect's verdict from the body: ACCEPT, REJECT, ABORT (prefect.md, Resume)."""
+async def resume(run_id: UUID, answer: dict[str, str], *, nudged: bool = False) -> Waking:
+    """Answer a run's form. Reads Prefect's verdict from the body: ACCEPT, REJECT, ABORT (prefect.md, Resume).
+
+    One that was put off has no form: it is left a nudge, unless it was `nudged`, and goes on now.
+    """
     tried_until = datetime.now(UTC) + timedelta(seconds=RESUME_PATIENCE)
     async with get_client() as client:
         while True:
@@ -126,6 +134,8 @@ async def resume(run_id: UUID, answer: dict[str, str]) -> Waking:
             if run.state is None or run.state.is_final():
                 return Waking(Woken.FINISHED)
             if run.state_name == PUT_OFF:
+                if not nudged:
+                    await leave_nudge(client, run_id, answer)
                 await client.set_flow_run_state(run_id, Scheduled(scheduled_time=datetime.now(UTC)))
                 return Waking(Woken.WOKEN)
             return Waking(Woken.NOT_WAITING)

@@ -39,7 +39,8 @@ A run goes on elsewhere a minute and more after its last sign of life at the ear
 _found_ours: dict[tuple[UUID, int], float] = {}
 """The run and attempt that were last found to be this process's own: when that was asked, by this host's clock.
 
-Not by its monotonic one, which stands still with a machine that is frozen.
+Not by its monotonic one, which stands still while a machine sleeps. A guest that was paused may find the time of before
+on it for a moment: steps are find-or-create, and what can't be taken back asks anew.
 """
 
 

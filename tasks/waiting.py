@@ -82,8 +82,8 @@ class Wait:
 async def wait_for(case: Case, wait: Wait, look: Look = nothing_to_see) -> Event:
     """Wait until the outside world or a person decides, and return the event; ends the process meanwhile.
 
-    `look` is asked before suspending, with whether the latest answer names a DocuSign event. What was decided once
-    is remembered and returned at once ever after.
+    `look` is asked before suspending, with whether DocuSign has sent word since the last look: by the latest answer,
+    or by a nudge while the run was awake. What was decided once is remembered and returned at once ever after.
     """
     settled_key = f"settled-{wait.name}"
     settled = case.journal.get(settled_key)
@@ -99,10 +99,13 @@ async def wait_for(case: Case, wait: Wait, look: Look = nothing_to_see) -> Event
             return event_from(await case.journal.put(settled_key, event_to(event)))
         complaint = complaint or last_complaint(case, wait.name, answers)
 
-    hinted = bool(answers) and answers[-1].get("decided_by", "").casefold().startswith("docusign")
-    seen = await look(hinted)
+    nudges_seen = f"nudges-seen-{sum(map(is_docusigns, case.journal.starting(NUDGE).values()))}"
+    nudged = nudges_seen != "nudges-seen-0" and case.journal.get(nudges_seen) is None
+    seen = await look(nudged or (bool(answers) and is_docusigns(answers[-1])))
     if seen is not None:
         return event_from(await case.journal.put(settled_key, event_to(seen)))
+    if nudged:
+        await case.journal.put(nudges_seen, True)
     if wait.after_look is not None:
         wait = wait.after_look(wait)
     if case.requester != owner:
@@ -148,6 +151,11 @@ def last_complaint(case: Case, name: str, answers: list[dict[str, Any]]) -> str:
         if not is_waking(answers[number - 1]):
             return str(case.journal.get(refused_key(name, number)) or "")
     return ""
+
+
+def is_docusigns(answer: dict[str, Any]) -> bool:
+    """Whether an answer, or a nudge, is DocuSign's word."""
+    return str(answer.get("decided_by", "")).casefold().startswith("docusign")
 
 
 def is_waking(answer: dict[str, Any]) -> bool:

@@ -106,7 +106,9 @@ class Body(MailModel):
 
 
 class Message(MailModel):
-    """A message in the mailbox. `unique_body`, `body` and `headers` are filled by `GraphMail.message` only.
+    """A message in the mailbox. `unique_body` and `headers` are filled by `GraphMail.message` only.
+
+    `body`: by that, and in a list that was asked for bodies.
 
     `unique_body` leaves out what Exchange takes for quoted: empty or odd, a person reads the whole one.
     """

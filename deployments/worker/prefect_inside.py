@@ -228,6 +228,18 @@ class Prompt:
             self._submitting_flow_run_ids.discard(flow_run.id)
             self._release_limit_slot(flow_run.id)
 
+    async def _mark_flow_run_as_cancelled(self, flow_run: FlowRun, *given: Any, **values: Any) -> None:
+        """As Prefect does it; a run that was to be taken and whose deployment is gone gives its place back.
+
+        Prefect keeps it: after as many such runs as there are places, a worker with a limit would take none any more.
+        """
+        try:
+            await super()._mark_flow_run_as_cancelled(flow_run, *given, **values)  # type: ignore[misc]
+        finally:
+            taken = BEING_TAKEN.get()
+            if taken is not None and taken.id == flow_run.id:
+                self._release_limit_slot(flow_run.id)
+
     async def _propose_submitting_state(self, _flow_run: FlowRun) -> None:
         return
 

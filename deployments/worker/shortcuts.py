@@ -16,7 +16,8 @@ from prefect.client.schemas.responses import DeploymentResponse, WorkerFlowRunRe
 from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 
 WHERE_THE_CODE_IS = "{{ $COUNTERSIGN_HOME }}"
-CSRF_IS_OFF = 422
+MOST_AT_ONCE = 200
+"""What the server sends unasked, and refuses to be asked for more than, unless it is set otherwise."""
 
 
 class RememberedFlows:
@@ -72,6 +73,7 @@ class AsManyAsFit:
     """A Prefect client that asks for no more due runs than a worker has places.
 
     Unasked, the server reads, locks and sends two hundred at each look, with all they have; a look comes with each end.
+    A worker with more places, or one whose server sends fewer at most, asks as Prefect does.
     """
 
     def __init__(self, client: PrefectClient, places: int) -> None:
@@ -82,6 +84,9 @@ class AsManyAsFit:
         self, work_pool_name: str, work_queue_names: list[str], scheduled_before: datetime
     ) -> list[WorkerFlowRunResponse]:
         """The runs that are due first, of these queues. Raises `ObjectNotFound` where there is no such pool."""
+        as_prefect_does = self._client.get_scheduled_flow_runs_for_work_pool
+        if self._places >= MOST_AT_ONCE:
+            return await as_prefect_does(work_pool_name, work_queue_names, scheduled_before)
         wanted = {
             "work_queue_names": list(work_queue_names),
             "scheduled_before": str(scheduled_before),
@@ -97,6 +102,8 @@ class AsManyAsFit:
         except HTTPStatusError as refusal:
             if refusal.response.status_code == HTTPStatus.NOT_FOUND:
                 raise ObjectNotFound(http_exc=refusal) from refusal
+            if refusal.response.status_code == HTTPStatus.UNPROCESSABLE_ENTITY:
+                return await as_prefect_does(work_pool_name, work_queue_names, scheduled_before)
             raise
         return [WorkerFlowRunResponse.model_validate(one) for one in answer.json()]
 
@@ -121,7 +128,7 @@ async def wants_csrf(client: PrefectClient) -> bool:
     try:
         await client.request("GET", "/csrf-token", params={"client": "warm-worker"})
     except PrefectHTTPStatusError as refusal:
-        return refusal.response.status_code != CSRF_IS_OFF
+        return refusal.response.status_code != HTTPStatus.UNPROCESSABLE_ENTITY
     except HTTPError:
         return True
     return True

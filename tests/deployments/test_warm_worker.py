@@ -63,6 +63,9 @@ async def test_no_more_runs_are_asked_for_than_there_are_places(at_home: House) 
         assert [str(one.flow_run.id) for one in await asked] == started[:3], "those that are due first"
         with pytest.raises(ObjectNotFound):
             await AsManyAsFit(client, 3).get_scheduled_flow_runs_for_work_pool("no-such-pool", [], soon)
+        for places in (201, -1):  # more than the server heeds; and what it refuses, as one does that is set lower
+            asked = AsManyAsFit(client, places).get_scheduled_flow_runs_for_work_pool(POOL, [], soon)
+            assert {str(one.flow_run.id) for one in await asked} == set(started)
     with at_home.worker("--limit", "3"):
         assert {at_home.ended(run)["state"]["type"] for run in started} == {"COMPLETED"}
 
@@ -78,6 +81,20 @@ def test_a_run_may_go_on_while_its_last_process_is_still_ending(at_home: House) 
         assert at_home.ended(beside)["state"]["type"] == "COMPLETED"
         assert at_home.ended(run)["state"]["type"] == "COMPLETED"
         assert worker.alive
+
+
+def test_a_run_whose_deployment_is_gone_gives_its_place_back(at_home: House) -> None:
+    """Prefect cancels it and keeps its place: a worker with a limit would soon take no run any more."""
+    found = at_home.http.get("/deployments/name/asks/test").raise_for_status().json()
+    body = {name: found[name] for name in ("flow_id", "entrypoint", "pull_steps", "work_pool_name", "job_variables")}
+    other = at_home.http.post("/deployments/", json={**body, "name": "soon-gone"}).raise_for_status().json()["id"]
+    with at_home.worker("--limit", "1"):
+        run = at_home.http.post(f"/deployments/{other}/create_flow_run", json={}).raise_for_status().json()["id"]
+        at_home.is_in(run, "Suspended")
+        at_home.http.delete(f"/deployments/{other}").raise_for_status()
+        at_home.http.post(f"/flow_runs/{run}/resume", json={"run_input": {"word": "yes"}}).raise_for_status()
+        at_home.is_in(run, "Cancelled")
+        assert at_home.ended(at_home.start("plain"))["state"]["type"] == "COMPLETED"
 
 
 def test_sigterm_lets_runs_finish_and_takes_no_more(at_home: House, diary: Path) -> None:

@@ -230,6 +230,7 @@ def test_prefects_names_that_a_forked_process_replaces_are_there() -> None:
         assert name in inspect.getsource(BaseWorker._submit_run_and_capture_errors), name
     assert "self._submit_scheduled_flow_runs(" in inspect.getsource(BaseWorker.get_and_submit_flow_runs)
     assert "self._submit_run," in inspect.getsource(BaseWorker._submit_scheduled_flow_runs)
+    assert "_mark_flow_run_as_cancelled" in inspect.getsource(BaseWorker._submit_run)
 
 
 async def test_of_a_step_that_ends_at_once_the_end_alone_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:

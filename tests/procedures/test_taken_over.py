@@ -15,7 +15,7 @@ from tasks.step import FENCE_HOLDS
 from tests.procedures.bridges import MINUTE, booked, bought, deadline, the_bridge
 from tests.procedures.doomed import found_lost
 from tests.procedures.harness import Bench
-from tests.procedures.people import assert_done, launch_to_signature, sign
+from tests.procedures.people import assert_done, assert_ended_as, launch_to_signature, sign
 from tests.procedures.requests import contoso
 from tests.procedures.seats import asked, changes, confirm
 from vendors.errors import Unavailable
@@ -85,6 +85,18 @@ async def test_an_old_process_with_an_error_leaves_the_run_to_who_has_taken_it_o
     await found_lost(run)  # the other host goes on from here
     assert_done(await bench.play(run))
     assert len(bench.sandbox.effects("order placed")) == 1
+
+
+async def test_an_old_process_whose_check_fails_does_not_end_the_run_of_the_other(bench: Bench) -> None:
+    """What it reads late may have changed since the other has sent the agreement: it doesn't say "Refused"."""
+    run = await bench.start(**contoso(product="No Such Product"))
+    with taken_over_at(bench, run, lambda _request: True, None):
+        await bench.segment(run)
+    now = await bench.run(run)
+    assert now.state is not None and now.state.name == "Running", f"{now.state}: written by the old process"
+
+    await found_lost(run)
+    assert_ended_as(await bench.play(run), "Refused")
 
 
 async def test_an_old_process_that_was_about_to_order_asks_once_more_and_leaves_the_order_to_the_other(

@@ -2,14 +2,18 @@
 
 import json
 from contextlib import nullcontext
+from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from prefect.client.orchestration import get_client
+from prefect.states import Scheduled
 
 from rules.calendar import Calendar
 from tasks.case import Case
 from tasks.journal import Journal
+from tasks.runs import Woken, wake
 from tasks.waiting import answers_so_far
 from tests.procedures.attacks import memory
 from tests.procedures.harness import Bench, plain
@@ -62,6 +66,21 @@ async def test_nobody_acts_so_they_are_mailed_again_then_others_are_turned_to(be
     [turned] = mails(bench, TOM, "Nobody has acted")
     assert "Ada Byte was asked twice" in turned.text
     assert await bench.waits_for(run) == "signature"
+
+
+@pytest.mark.parametrize("put_off", [False, True])
+async def test_docusigns_word_counts_for_a_run_that_goes_on_by_another(bench: Bench, put_off: bool) -> None:
+    """It looked a moment ago, and a colleague has it look again: it reads DocuSign anew only since word has come."""
+    run = await launch_to_signature(bench, contoso())
+    bench.sandbox.post(f"envelopes/{await bench.envelope(run)}/sign")
+    async with bench.prefect() as client:
+        await client.resume_flow_run(run, run_input={"action": "look again", "decided_by": TOM, "note": ""})
+        if put_off:
+            later: Any = Scheduled(scheduled_time=datetime.now(UTC) + timedelta(hours=1), name="PutOff")
+            await client.set_flow_run_state(run, later, force=True)
+    woken = await wake(run, "docusign", "envelope-completed")
+    assert woken is (Woken.WOKEN if put_off else Woken.NOT_WAITING)
+    assert_done(await bench.play(run))
 
 
 async def test_stuck_provisioning_is_told_after_a_business_day_and_ordered_once(bench: Bench) -> None:
