@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from uuid import UUID
 
 import uvicorn
@@ -25,6 +26,7 @@ from starlette.routing import Route
 from deployments.blocks import load
 from deployments.ports import LOOPBACK, USUAL
 from rules.envelope import RUN_FIELD
+from tasks.net_torn import STANDS_STILL_AFTER, last_round
 from tasks.runs import Waking, Woken, find_run_waiting_for, wake_again
 from vendors.docusign import DocuSignBlock
 from vendors.docusign_connect import BadSignature, ConnectEvent, MalformedEvent, parse, verify
@@ -60,6 +62,7 @@ log = logging.getLogger("countersign.receiver")
 LoadSecrets = Callable[[], Awaitable[Sequence[SecretStr]]]
 Wake = Callable[[UUID, str, str, Waking | None], Awaitable[Waking]]
 FindRun = Callable[[str], Awaitable[UUID | None]]
+LastRound = Callable[[], Awaitable[datetime | None]]
 
 
 class NotAccepted(Exception):
@@ -119,8 +122,9 @@ class Secrets:
 class Receiver:
     """What happens to one call, and the counters of all of them."""
 
-    def __init__(self, secrets: Secrets, wake: Wake, find_run: FindRun) -> None:
+    def __init__(self, secrets: Secrets, wake: Wake, find_run: FindRun, last_round: LastRound) -> None:
         self._secrets = secrets
+        self._last_round = last_round
         self._wake = wake
         self._find_run = find_run
         self._wakings: dict[UUID, tuple[float, Waking]] = {}
@@ -144,6 +148,20 @@ class Receiver:
     async def healthz(self, request: Request) -> Response:
         """`GET /healthz`: that it runs, and how many calls ended how since it was started."""
         return JSONResponse({"status": "ok", "calls": dict(sorted(self.counted.items()))})
+
+    async def net(self, request: Request) -> Response:
+        """`GET /net`: 200 while reconcile comes to its end; 503 where it has not for long, or nobody can say.
+
+        For a monitor outside: this is a process of its own, which lives on where the workers don't.
+        """
+        try:
+            last = await self._last_round()
+        except Exception:
+            log.exception("When the net has looked last could not be asked")
+            return JSONResponse({"net": "unknown", "last_round": None}, status_code=503)
+        stands = last is None or datetime.now(UTC) - last > STANDS_STILL_AFTER
+        answer = {"net": "stands still" if stands else "ok", "last_round": last.isoformat() if last else None}
+        return JSONResponse(answer, status_code=503 if stands else 200)
 
     async def _check(self, raw: bytes, request: Request) -> None:
         try:
@@ -191,10 +209,11 @@ def create_app(
     wake: Wake = wake_again,
     find_run: FindRun = find_run_waiting_for,
     clock: Callable[[], float] = time.monotonic,
+    last_round: LastRound = last_round,
 ) -> Starlette:
     """The receiver as an ASGI app. It doesn't start without a key to check signatures with."""
     secrets = Secrets(load_secrets, clock)
-    receiver = Receiver(secrets, wake, find_run)
+    receiver = Receiver(secrets, wake, find_run, last_round)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -205,6 +224,7 @@ def create_app(
         routes=[
             Route("/hooks/docusign", receiver.docusign, methods=["POST"]),
             Route("/healthz", receiver.healthz, methods=["GET"]),
+            Route("/net", receiver.net, methods=["GET"]),
         ],
         lifespan=lifespan,
     )

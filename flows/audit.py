@@ -10,6 +10,7 @@ from prefect.states import Completed
 from rules.audit import new_since
 from tasks.audit import judged, read_everything
 from tasks.audit_report import in_numbers, known_to, last_table, tell_new, write_table
+from tasks.net_torn import tell_if_it_stands_still
 from tasks.office import open_office
 
 FINDINGS, INCOMPLETE = "Findings", "Incomplete"
@@ -21,9 +22,11 @@ async def audit() -> State[Any]:
 
     Reads all of Pax8, DocuSign, the Application assets, our markers and reminders, and the open procedures; changes
     nothing. Rewrites the table "audit" and mails contracts what is new. Ends as Completed where nothing is wrong, as
-    Findings where something is, as Incomplete where nothing was found but not everything could be looked at.
+    Findings where something is, as Incomplete where nothing was found but not everything could be looked at. Mails the
+    senior staff where reconcile has not come to its end lately.
     """
     async with open_office():
+        await tell_if_it_stands_still()
         read, calls = await read_everything()
         found = judged(read)
         table = await last_table()

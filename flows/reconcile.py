@@ -20,7 +20,8 @@ from flows.new_subscription import new_subscription
 from flows.set_up_tenant import set_up_tenant
 from flows.signature_deadline import signature_deadline
 from tasks import net, net_bridges, net_failed, net_tenants, net_torn
-from tasks.lost import revive_lost_runs
+from tasks.each import PartlyDone
+from tasks.lost import Revived, revive_lost_runs
 from tasks.net import Found
 from tasks.office import open_office
 from tasks.overview import write_overview
@@ -34,7 +35,7 @@ async def reconcile() -> State[Any]:
     """Find what was missed, and set it right.
 
     Missed signatures and replies, moments reached, lost runs, late order confirmations, envelopes whose run is gone,
-    agreed ends and deadlines that no run stands for, bridges whose month moved, booked runs that failed unheard.
+    agreed ends and deadlines that no run stands for, bridges whose month moved, runs that failed unheard.
     Rewrites the table of open procedures.
     What can't be looked at now, a vendor being down, keeps nothing else back: the run fails and names it at its end.
     """
@@ -51,7 +52,7 @@ async def reconcile() -> State[Any]:
             "admin accounts": lambda: net_tenants.wake_by_records(open_now),
             "order confirmations": net.file_late_confirmations,
             "lost runs": lost_runs,
-            "booked runs that failed": lambda: net_failed.tell_failed(open_now),
+            "runs that failed": lambda: net_failed.tell_failed(open_now),
         }
         found, torn = await mend_all(mends)
         try:  # first of all: what follows may fail as well
@@ -60,6 +61,7 @@ async def reconcile() -> State[Any]:
             torn["telling of what lasts"] = reason_of(error)
         still_open = await write_overview(await net.as_they_are_now(open_now, found), net_torn.in_words(torn))
         await report(found)
+        await net_torn.remember_round()
     if torn:
         return Failed(message=f"{len(found)} things set right; not looked at: {net_torn.in_words(torn)}")
     return Completed(message=f"{len(found)} things set right, {still_open} procedures open.")
@@ -72,6 +74,10 @@ async def mend_all(mends: dict[str, Mend]) -> tuple[list[Found], dict[str, str]]
     for name, mend in mends.items():
         try:
             found += await mend()
+        except PartlyDone as partly:
+            get_run_logger().error("%s: not all could be looked at", name, exc_info=partly.errors[0])
+            found += partly.done
+            torn[name] = reason_of(partly)
         except Exception as error:
             get_run_logger().exception("%s could not be looked at", name)
             torn[name] = reason_of(error)
@@ -95,8 +101,14 @@ async def lost_runs() -> list[Found]:
         set_up_tenant,
     )
     signatures = {flow.name: inspect.signature(flow.fn) for flow in flows}
-    revived = await revive_lost_runs(signatures)
-    return [Found(what=f"lost in {run.was}", who=run.name, done=run.now, run=UUID(run.run_id)) for run in revived]
+
+    def as_found(revived: list[Revived]) -> list[Found]:
+        return [Found(what=f"lost in {run.was}", who=run.name, done=run.now, run=UUID(run.run_id)) for run in revived]
+
+    try:
+        return as_found(await revive_lost_runs(signatures))
+    except PartlyDone as partly:
+        raise PartlyDone(as_found(partly.done), partly.errors) from None
 
 
 async def report(found: list[Found]) -> None:

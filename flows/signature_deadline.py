@@ -9,7 +9,7 @@ from typing import Any
 
 from prefect import flow
 from prefect.client.schemas.objects import State, StateType
-from prefect.states import Completed
+from prefect.states import Cancelled, Completed
 
 from flows.deadline_by_hand import exit_until, hand_to_person, last_moment, renewed_unsigned, tell_by_hand
 from flows.deadline_signed import nothing_to_do, only_ours_is_missing, only_we_are_missing, signed
@@ -36,7 +36,7 @@ from tasks.ending import (
 )
 from tasks.office import office
 from tasks.people import colleague
-from tasks.procedure import conduct, sleep_until
+from tasks.procedure import conduct, put_off_so_far, sleep_until
 from tasks.schedule import RUN_NAMES, SIGNATURE_DEADLINE
 from tasks.step import TRANSIENT
 from tasks.tickets import complete_ticket, note_stage
@@ -100,7 +100,9 @@ async def signature_deadline(
         terms = await identify(case, ids)
         await case.tag(DEADLINE, f"deadline-of:{ids.reference}")
         if await an_older_run_is_at_it(case, ids):
-            return Completed(message="An older run of this deadline is at it; this one does nothing.")
+            return Cancelled(
+                name="Superseded", message="An older run of this deadline is at it; this one does nothing."
+            )
         try:
             return await decide_and_act(case, ids, terms)
         except TRANSIENT as fault:
@@ -108,7 +110,7 @@ async def signature_deadline(
             why = f"{fault.vendor} can't be read or written: {fault.message}"
             if live and case.now() >= last_moment(live):
                 return await hand_to_person(case, ids, live, why)
-            if live and len(case.journal.starting("put-off-")) >= PUT_OFFS_UNTOLD:
+            if live and put_off_so_far(case) >= PUT_OFFS_UNTOLD:
                 with suppress(*TRANSIENT):
                     await tell_by_hand(case, ids, live, f"{why}. We go on trying.")
             raise

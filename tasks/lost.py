@@ -2,7 +2,7 @@
 
 import asyncio
 import inspect
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,6 +16,7 @@ from prefect.states import AwaitingRetry, Cancelled, Crashed
 from rules.order import Frozen
 from rules.people import Person
 from tasks.case import owner_of
+from tasks.each import all_of, each
 from tasks.journal import Journal
 from tasks.letters import Letter
 from tasks.mail import send_letter
@@ -27,6 +28,7 @@ HEARTBEAT = "prefect.flow-run.heartbeat"
 MISSED_BEATS = 3
 PENDING_FOR = timedelta(minutes=5)
 MOST_REVIVALS = 5
+REVIVED, GIVEN_UP = "revived:", "given-up:"
 REQUESTS = ("checked-request", "checked-seats", "checked-wish")
 """Where a procedure keeps what was asked for, and by whom."""
 
@@ -40,25 +42,37 @@ class Revived(Frozen):
     now: str
 
 
-async def revive_lost_runs(signatures: Mapping[str, inspect.Signature]) -> tuple[Revived, ...]:
+async def revive_lost_runs(signatures: Mapping[str, inspect.Signature]) -> list[Revived]:
     """Find runs lost in Pending, Running or Crashed and set them going again, at most five times each.
 
     Running counts as lost after three missed heartbeats, looked at twice. A run that crashed because its parameters
-    don't fit the flow (`signatures`, by flow name) ends as Refused, naming them.
+    don't fit the flow (`signatures`, by flow name) ends as Refused, naming them. Raises `PartlyDone`.
     """
-    revived = []
-    for run in [run async for run in runs_tagged([PROCEDURE], (StateType.CRASHED,))]:
+
+    async def revive_crashed(run: FlowRun) -> Revived:
         unknown = await unknown_parameters(run, signatures)
-        revived.append(await (refuse(run, unknown) if unknown else restart(run, "Crashed")))
-    for run in [run async for run in runs_tagged([PROCEDURE], (StateType.PENDING,))]:
-        if run.state is not None and datetime.now(UTC) - run.state.timestamp > PENDING_FOR:
-            revived.append(await restart(run, "Pending"))
-    silent = await silent_runs()
-    if silent:
-        await asyncio.sleep(MISSED_BEATS * beat().total_seconds())
-        still = {run.id: run for run in await silent_runs()}
-        revived += [await restart(run, "Running") for run in silent if run.id in still]
-    return tuple(revived)
+        return await (refuse(run, unknown) if unknown else restart(run, "Crashed"))
+
+    async def revive_pending(run: FlowRun) -> Revived | None:
+        late = run.state is not None and datetime.now(UTC) - run.state.timestamp > PENDING_FOR
+        return await restart(run, "Pending") if late else None
+
+    async def revive_silent() -> list[Revived]:
+        silent = await silent_runs()
+        if silent:
+            await asyncio.sleep(MISSED_BEATS * beat().total_seconds())
+            still = {run.id for run in await silent_runs()}
+            silent = [run for run in silent if run.id in still]
+        return await each(silent, lambda run: restart(run, "Running"))
+
+    async def those_in(state: StateType, revive: Callable[[FlowRun], Awaitable[Revived | None]]) -> list[Revived]:
+        return await each([run async for run in runs_tagged([PROCEDURE], (state,))], revive)
+
+    return await all_of(
+        lambda: those_in(StateType.CRASHED, revive_crashed),
+        lambda: those_in(StateType.PENDING, revive_pending),
+        revive_silent,
+    )
 
 
 def beat() -> timedelta:
@@ -94,18 +108,26 @@ async def beats_since(client: PrefectClient, run: FlowRun, since: datetime) -> b
 
 
 async def restart(run: FlowRun, was: str) -> Revived:
-    """Crashed first, so that a process that is alive after all is fenced; then scheduled again, bounded."""
-    count = sum(1 for tag in run.tags or [] if tag.startswith("revived:"))
-    if count >= MOST_REVIVALS:
-        await tell_given_up(run, was)
+    """Crashed first, so that a process that is alive after all is fenced; then scheduled again, bounded.
+
+    Lost once more it stays Crashed, which nothing takes for alive, until somebody presses Retry; then it counts anew.
+    """
+    tags, given_up = set(run.tags or []), f"{GIVEN_UP}{run.run_count}"
+    if was == "Crashed" and given_up in tags:
         return Revived(run_id=str(run.id), name=run.name, was=was, now="given up")
+    enough = sum(1 for tag in tags if tag.startswith(REVIVED)) >= MOST_REVIVALS
     async with get_client() as client:
-        if was == "Running":
-            crashed: Any = Crashed(message=f"No sign of life for {MISSED_BEATS} beats, looked at twice.")
-            verdict = await client.set_flow_run_state(run.id, crashed)
+        if was == "Running" or (enough and was == "Pending"):
+            why = f"No sign of life for {MISSED_BEATS} beats, looked at twice." if was == "Running" else "Never begun."
+            crashed: Any = Crashed(message=why)
+            verdict = await client.set_flow_run_state(run.id, crashed, force=was == "Pending")
             if verdict.status is not SetStateStatus.ACCEPT:
                 return Revived(run_id=str(run.id), name=run.name, was=was, now="finished meanwhile")
-        await set_tags(run.id, {*(run.tags or []), f"revived:{datetime.now(UTC):%Y-%m-%dT%H:%M:%S}"})
+        if enough:
+            await tell_given_up(run, was)
+            await set_tags(run.id, {tag for tag in tags if not tag.startswith((REVIVED, GIVEN_UP))} | {given_up})
+            return Revived(run_id=str(run.id), name=run.name, was=was, now="given up")
+        await set_tags(run.id, {*tags, f"{REVIVED}{datetime.now(UTC):%Y-%m-%dT%H:%M:%S}"})
         again: Any = AwaitingRetry(scheduled_time=datetime.now(UTC), message=f"Found lost ({was}) by reconcile.")
         await client.set_flow_run_state(run.id, again, force=was == "Pending")
     return Revived(run_id=str(run.id), name=run.name, was=was, now="restarted")
@@ -117,7 +139,7 @@ async def tell_given_up(run: FlowRun, was: str) -> None:
     await send_letter(
         tag_value(run, "ref") or str(run.id),
         Letter(
-            kind="lost",
+            kind=f"lost-{run.id}-{run.run_count}-{datetime.now(UTC):%Y%m%d}",
             to=(owner,),
             cc=(settings.senior_for(owner.email),),
             subject=f"{run.name}: lost again and again",

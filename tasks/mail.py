@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from rules.order import Frozen
 from tasks.letters import Letter
 from tasks.office import office
-from tasks.step import step
+from tasks.step import for_whom, step
 from vendors.errors import NotFound, Refused, Unavailable
 from vendors.graph import Message, OutgoingMail
 
@@ -32,7 +32,7 @@ async def send_letter(reference: str, letter: Letter) -> SentMail:
     return await send_draft(reference, drafted)
 
 
-@step(key=lambda reference, letter: letter.kind)
+@step(key=lambda reference, letter: for_whom(reference, letter.kind))
 async def draft_letter(reference: str, letter: Letter) -> SentMail:
     """Find the mail by its key, sent or still a draft, or make the draft."""
     mail = office().mail
@@ -53,7 +53,7 @@ async def draft_letter(reference: str, letter: Letter) -> SentMail:
     return SentMail(kind=letter.kind, message_id=there.id, conversation_id=there.conversation_id)
 
 
-@step(key=lambda reference, drafted: drafted.kind)
+@step(key=lambda reference, drafted: for_whom(reference, drafted.kind))
 async def send_draft(reference: str, drafted: SentMail) -> SentMail:
     """Send a draft, unless it went out already; one that can't be seen yet is on its way."""
     mail = office().mail

@@ -16,6 +16,7 @@ from rules.order import Frozen
 from rules.request import CheckedRequest
 from tasks.agreements import AWAITED, read_envelope
 from tasks.case import owner_of
+from tasks.each import all_of, each
 from tasks.journal import Journal
 from tasks.letters import Letter
 from tasks.mail import file_among, mails_of_orders, send_letter
@@ -59,8 +60,8 @@ async def mend_agreements(open_now: list[FlowRun]) -> list[Found]:
     """Agreements that were decided unnoticed, and agreements whose run is gone, by one list of DocuSign's."""
     looked_at = office().clock.now()
     changed = await envelopes_changed()
-    found = await wake_decided(changed, open_now)
-    found += await find_orphans(changed, {str(run.id) for run in open_now if run.state_type not in STANDS_STILL})
+    alive = {str(run.id) for run in open_now if run.state_type not in STANDS_STILL}
+    found = await all_of(lambda: wake_decided(changed, open_now), lambda: find_orphans(changed, alive))
     await remember_look(looked_at)
     return found
 
@@ -74,27 +75,31 @@ async def wake_decided(changed: list[EnvelopeReading], open_now: list[FlowRun]) 
         for tag in run.tags or []
         if tag.startswith("envelope:")
     }
-    found = []
-    for reading in changed:
+
+    async def wake_its_run(reading: EnvelopeReading) -> Found | None:
         run = by_envelope.get(reading.envelope_id)
-        if run is not None and event_of(reading) is not None:
-            woken = await wake(run.id, "DocuSign, found by reconcile", f"{reading.status} {reading.envelope_id}")
-            found.append(Found(what=f"missed: envelope {reading.status}", who=run.name, done=woken.value, run=run.id))
-    return found
+        if run is None or event_of(reading) is None:
+            return None
+        woken = await wake(run.id, "DocuSign, found by reconcile", f"{reading.status} {reading.envelope_id}")
+        return Found(what=f"missed: envelope {reading.status}", who=run.name, done=woken.value, run=run.id)
+
+    return await each(changed, wake_its_run)
 
 
 async def wake_due(open_now: list[FlowRun]) -> list[Found]:
     """Wake the runs whose moment has come: start days, patience, minutes to object."""
     now = office().clock.now()
-    found = []
-    for run in open_now:
+
+    async def wake_if_due(run: FlowRun) -> Found | None:
         until = tag_value(run, "until") if run.state_type is StateType.PAUSED else None
-        if until is not None and datetime.fromisoformat(until) <= now:
-            woken = await wake(run.id, "clock", f"{until} reached")
-            if woken is not Woken.NOT_WAITING:
-                what = f"due: {tag_value(run, 'wait') or 'sleep'}"
-                found.append(Found(what=what, who=run.name, done=woken.value, run=run.id))
-    return found + await bring_forward(now, open_now)
+        if until is None or datetime.fromisoformat(until) > now:
+            return None
+        woken = await wake(run.id, "clock", f"{until} reached")
+        if woken is Woken.NOT_WAITING:
+            return None
+        return Found(what=f"due: {tag_value(run, 'wait') or 'sleep'}", who=run.name, done=woken.value, run=run.id)
+
+    return await all_of(lambda: each(open_now, wake_if_due), lambda: bring_forward(now, open_now))
 
 
 async def bring_forward(now: datetime, open_now: list[FlowRun]) -> list[Found]:
@@ -167,13 +172,13 @@ async def file_late_confirmations() -> list[Found]:
 
     The mailbox is read once for all of them: Graph lets an app ask 10,000 times in ten minutes (graph.md, limits).
     """
-    found = []
     awaiting = [run async for run in runs_tagged([MAIL_AWAITED])]
     arrived = await mails_of_orders(min(map(ordered_at, awaiting))) if awaiting else []
-    for run in awaiting:
+
+    async def file_or_tell(run: FlowRun) -> Found | None:
         request, order_id = await request_of(run), tag_value(run, "order-mail")
         if request is None or order_id is None:
-            continue
+            return None
         since = ordered_at(run)
         names = (request.customer.name, *(line.product_name for line in request.lines))
         filed = await file_among(arrived, order_id, names, since)
@@ -189,12 +194,14 @@ async def file_late_confirmations() -> list[Found]:
                 False,
             )
             await forget(run)
-            found.append(Found(what="order confirmation", who=run.name, done="filed"))
-        elif office().clock.now() > office().settings.calendar.business_moment_after(since, 1):
+            return Found(what="order confirmation", who=run.name, done="filed")
+        if office().clock.now() > office().settings.calendar.business_moment_after(since, 1):
             await tell_missing_confirmation(request, order_id)
             await forget(run)
-            found.append(Found(what="order confirmation", who=run.name, done="missing, requester told"))
-    return found
+            return Found(what="order confirmation", who=run.name, done="missing, requester told")
+        return None
+
+    return await each(awaiting, file_or_tell)
 
 
 def ordered_at(run: FlowRun) -> datetime:

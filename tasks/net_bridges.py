@@ -7,6 +7,7 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.variables import Variable
 
 from tasks.bridges import DATES, DEADLINE, OPEN, Bridge, book_deadline, stands_for
+from tasks.each import each
 from tasks.ending import read_terms
 from tasks.journal import Journal
 from tasks.letters import Letter
@@ -36,10 +37,12 @@ async def wake_answered() -> list[Found]:
     changed, link = await mailbox_changes()
     tags = {f"conversation:{one.conversation_id}" for one in changed if one.conversation_id}
     tags |= {f"{CONFIRMER}{one.sender.lower()}" for one in changed if one.sender}
-    found: list[Found] = []
-    for run in [run for run in await runs_tagged_any(tags) if awaits_a_word(run)]:
+
+    async def wake_it(run: FlowRun) -> Found:
         woken = await wake(run.id, "the shared mailbox, found by reconcile", "a message has come")
-        found.append(Found(what="a reply in the mailbox", who=run.name, done=woken.value, run=run.id))
+        return Found(what="a reply in the mailbox", who=run.name, done=woken.value, run=run.id)
+
+    found = await each([run for run in await runs_tagged_any(tags) if awaits_a_word(run)], wake_it)
     if not any(one.done == Woken.NOT_WAITING.value for one in found):
         await Variable.aset(MAIL_LINK, link, overwrite=True)
     return found
@@ -87,25 +90,25 @@ async def guard_deadlines(open_now: list[FlowRun]) -> list[Found]:
     A missing or failed one is booked anew, ever more slowly where it fails again and again; one that was refused
     is a person's.
     """
-    found: list[Found] = []
     bridges = await open_bridges(open_now)
     alone = await uncovered(bridges, open_now)
-    for run in [run for run in bridges if tag_value(run, "bridge-of") in alone]:
+
+    async def guard(run: FlowRun) -> Found | None:
         runs = alone[tag_value(run, "bridge-of")]
         if any(stands_for(one) for one in runs) or failed_lately(runs):
-            continue
+            return None
         bought = await bridge_of(run.id)
         if bought is None:
-            continue
+            return None
         refused = next((one for one in runs if one.state_name == "Refused"), None)
         if refused is not None:
             await tell_refused(bought, refused)
-            found.append(Found(what="deadline refused", who=run.name, done="a person was told"))
-            continue
+            return Found(what="deadline refused", who=run.name, done="a person was told")
         await book_deadline(bought.ids, bought.dates.cut_off, len(runs) + 1)
         late = office().clock.now() > bought.dates.cut_off
-        found.append(Found(what="deadline without a run", who=run.name, done="done now" if late else "booked anew"))
-    return found
+        return Found(what="deadline without a run", who=run.name, done="done now" if late else "booked anew")
+
+    return await each([run for run in bridges if tag_value(run, "bridge-of") in alone], guard)
 
 
 def failed_lately(runs: list[FlowRun]) -> bool:

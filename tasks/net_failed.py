@@ -1,4 +1,4 @@
-"""Booked runs that failed unheard: nobody has started them by hand, so nobody looks at them (I5)."""
+"""Runs that failed unheard: no block could be read, or no mail sent, so nobody knows (I5)."""
 
 import hashlib
 
@@ -12,16 +12,15 @@ from tasks.mail import send_letter
 from tasks.net import AGREED_END, Found
 from tasks.office import office
 from tasks.runs import set_tags, told_stuck
-from tasks.schedule import TIMED
 
 MENDED_BY_THEIR_OWN_NET = {DEADLINE, AGREED_END}
 
 
 async def tell_failed(open_now: list[FlowRun]) -> list[Found]:
-    """Mail each owner, once, the booked runs that failed without a word: no block could be read, or no mail sent.
+    """Mail each owner, once, the runs that failed without a word: no block could be read, or no mail sent.
 
-    What guards a booked end, or sets a tenant up, isn't booked anew by anything: a person presses Retry. Which mail
-    names a run is written on the run first, so no run is named twice, wherever this dies and whatever fails meanwhile.
+    But for what its own net books anew, nothing sets them going: a person presses Retry. Which mail names a run is
+    written on the run first, so no run is named twice, wherever this dies and whatever fails meanwhile.
     """
     mails: dict[str, list[FlowRun]] = {}
     for run in await put_down([run for run in open_now if failed_unheard(run)]):
@@ -60,10 +59,10 @@ def _mark(run: FlowRun) -> str:
 
 
 def failed_unheard(run: FlowRun) -> bool:
-    """Whether a booked run stands still and its latest attempt told nobody."""
+    """Whether a run stands still, its latest attempt told nobody, and nothing books it anew."""
     tags = set(run.tags or [])
-    booked = TIMED in tags and not tags & MENDED_BY_THEIR_OWN_NET
-    return booked and run.state_type is StateType.FAILED and told_stuck(run) not in tags
+    told = told_stuck(run) in tags or bool(tags & MENDED_BY_THEIR_OWN_NET)
+    return run.state_type is StateType.FAILED and not told
 
 
 def letter_of(owner: Person, runs: list[FlowRun], key: str) -> Letter:
@@ -73,11 +72,11 @@ def letter_of(owner: Person, runs: list[FlowRun], key: str) -> Letter:
         kind=f"failed-{key}",
         to=(owner,),
         cc=(settings.senior_for(owner.email),),
-        subject=f"{len(runs)} booked run{'s' if len(runs) > 1 else ''} failed, and nothing else looks after them",
+        subject=f"{len(runs)} run{'s' if len(runs) > 1 else ''} failed, and nothing else looks after them",
         todo="Look at what stands in the way and mend it; then press Retry on each run's page.",
         by_when="today",
         facts=tuple((run.name, f"{link}/{run.id}: {run.state.message if run.state else ''}"[:300]) for run in runs),
-        otherwise="Until then nobody sees whether a booked end still stands, or a new tenant is set up.",
+        otherwise="Until then they don't go on: nothing is ordered, no booked end is watched, no tenant is set up.",
         link=f"{link}/{runs[0].id}",
         link_text="Open the run" if len(runs) == 1 else "Open the first of them",
     )

@@ -1,6 +1,6 @@
-"""The net that can't look: noticed by itself, and told to the senior staff before anything is missed by it (I5)."""
+"""The net that can't look, or doesn't: noticed, and told to the senior staff before anything is missed by it (I5)."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from prefect.variables import Variable
 
@@ -10,6 +10,9 @@ from tasks.office import office
 
 TORN_SINCE = "countersign_net_torn_since"
 LASTS = timedelta(hours=1)
+LAST_ROUND = "countersign_net_round"
+STANDS_STILL_AFTER = timedelta(minutes=45)
+"""Three rounds: the net is taken for stopped then."""
 
 
 def in_words(torn: dict[str, str]) -> str:
@@ -34,7 +37,7 @@ async def tell_if_it_lasts(torn: dict[str, str]) -> None:
     await send_letter(
         "reconcile",
         Letter(
-            kind=f"net-torn-{settings.calendar.day_of(now)}",
+            kind=f"net-torn-{settings.calendar.day_of(now)}-{'-'.join(sorted(torn))}",
             to=tuple(settings.senior_staff),
             subject=f"The net can't look: {', '.join(torn)}",
             todo="Look at what stands in the way and mend it: the vendor's status page, its credentials in the blocks.",
@@ -44,6 +47,40 @@ async def tell_if_it_lasts(torn: dict[str, str]) -> None:
                 *((name.capitalize(), why[:500]) for name, why in torn.items()),
             ),
             otherwise="Until then a missed webhook, reply or deadline of that kind is noticed by nobody.",
+            link=f"{settings.prefect_url}/deployments",
+            link_text="Open the deployments, reconcile among them",
+        ),
+    )
+
+
+async def remember_round() -> None:
+    """A round has come to its end: whatever it could not look at is told by itself."""
+    await Variable.aset(LAST_ROUND, datetime.now(UTC).isoformat(), overwrite=True)
+
+
+async def last_round() -> datetime | None:
+    """When the net's latest round came to its end, by a real clock; None before the first. Raises without Prefect."""
+    kept = await Variable.aget(LAST_ROUND)
+    return datetime.fromisoformat(str(kept)) if kept else None
+
+
+async def tell_if_it_stands_still() -> None:
+    """Mail the senior staff, once a day, that no round has come to its end for long. For the audit, which isn't it."""
+    last, settings = await last_round(), office().settings
+    if last is not None and datetime.now(UTC) - last < STANDS_STILL_AFTER:
+        return
+    today = settings.calendar.day_of(office().clock.now())
+    await send_letter(
+        "audit",
+        Letter(
+            kind=f"net-still-{today}",
+            to=tuple(settings.senior_staff),
+            subject="The net does not look any more: reconcile has not come to its end",
+            todo="Look at reconcile's deployment: is its schedule active, the pool or its queue paused, a worker "
+            "there, and what do its latest runs say?",
+            by_when="today",
+            facts=(("Last round", settings.calendar.in_words(last) if last is not None else "none yet"),),
+            otherwise="Until then a missed webhook, reply, deadline or lost run is noticed by nobody.",
             link=f"{settings.prefect_url}/deployments",
             link_text="Open the deployments, reconcile among them",
         ),

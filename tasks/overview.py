@@ -47,7 +47,8 @@ def urgency(run: FlowRun) -> tuple[bool, str, str]:
 def is_a_procedure(run: FlowRun) -> bool:
     """Whether somebody may be waiting for it: a booked run that sleeps until its moment is no procedure of its own."""
     sleeps = TIMED in (run.tags or []) and run.state_type is StateType.SCHEDULED
-    return tag_value(run, "ref") is not None and not sleeps
+    known = tag_value(run, "ref") is not None or run.state_type in STANDS_STILL  # died before it had a reference
+    return known and not sleeps
 
 
 def row(run: FlowRun) -> dict[str, str]:

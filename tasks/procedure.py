@@ -22,6 +22,8 @@ from vendors.errors import VendorError
 
 PUT_OFF_MINUTES = (2, 5, 15, 15, 30, 30, 60)
 MOST_PUT_OFFS = 40
+OUTAGE_OVER = timedelta(hours=2)
+"""After so long without a fault the next one is another outage: longer than the longest put-off."""
 
 Body = Callable[[Case], Awaitable[State[None] | None]]
 
@@ -71,13 +73,13 @@ async def leave_unless_ours() -> None:
 
 async def put_off(case: Case, fault: VendorError) -> None:
     """Move the run a while into the future; raises `Pause`. Returns when it was put off too often (I5)."""
-    count = len(case.journal.starting("put-off-"))
+    count, number = put_off_so_far(case), len(case.journal.starting("put-off-")) + 1
     if count >= MOST_PUT_OFFS:
         await tell_stuck(case, fault)
         return
     minutes = PUT_OFF_MINUTES[min(count, len(PUT_OFF_MINUTES) - 1)]
     at = datetime.now(UTC) + timedelta(minutes=minutes)
-    await case.journal.put(f"put-off-{count + 1:03d}", {"at": at.isoformat(), "why": str(fault)})
+    await case.journal.put(f"put-off-{number:03d}", {"at": at.isoformat(), "why": str(fault)})
     await case.show(f"Put off for {minutes} minutes: {fault.vendor} can't be reached")
     if count == len(PUT_OFF_MINUTES) - 1:
         await tell_stuck(case, fault)
@@ -88,8 +90,21 @@ async def put_off(case: Case, fault: VendorError) -> None:
         raise Pause(state=state)
 
 
+def put_off_so_far(case: Case) -> int:
+    """How often in a row the run has been put off: an outage that is over for two hours counts no more."""
+    moments = sorted(datetime.fromisoformat(one["at"]) for one in case.journal.starting("put-off-").values())
+    count, later = 0, datetime.now(UTC)
+    while moments and later - moments[-1] <= OUTAGE_OVER:
+        later = moments.pop()
+        count += 1
+    return count
+
+
 async def tell_stuck(case: Case, error: Exception) -> None:
-    """Tell the requester and the senior colleague that the run can't go on, and how it goes on (I5)."""
+    """Tell the requester and the senior colleague that the run can't go on, and how it goes on (I5).
+
+    Once an attempt: one that fails after a Retry, for whatever reason, is told anew.
+    """
     log = get_run_logger()
     log.error("The procedure can't go on: %s", error)
     try:
@@ -98,7 +113,7 @@ async def tell_stuck(case: Case, error: Exception) -> None:
         to = case.requester if case.is_known else settings.senior_staff[0]
         await case.send(
             Letter(
-                kind=f"stuck-{type(error).__name__}-{len(case.journal.starting('put-off-'))}",
+                kind=stuck_as(case, error),
                 to=(to,),
                 cc=(settings.senior_for(to.email),),
                 subject=f"{case.title}: the procedure can't go on by itself",
@@ -117,11 +132,22 @@ async def tell_stuck(case: Case, error: Exception) -> None:
         await note_stuck(case, error, unsent)
 
 
+def stuck_as(case: Case, error: Exception) -> str:
+    """What a letter or note that a run is stuck is known by: the error, after how many put-offs, whose attempt.
+
+    A bridge, its deadlines and its guards share one reference.
+    """
+    context = FlowRunContext.get()
+    attempt = context.flow_run.run_count if context is not None and context.flow_run is not None else 0
+    put_offs = len(case.journal.starting("put-off-"))
+    return f"stuck-{type(error).__name__}-{put_offs}-{case.run_id.hex[:8]}-{attempt}"
+
+
 async def note_stuck(case: Case, error: Exception, unsent: Exception) -> None:
     """Where no mail can be sent, the ticket says that the run can't go on, once for each cause (I5)."""
     if not case.is_known:
         return
-    stage = f"stuck {type(error).__name__} {len(case.journal.starting('put-off-'))}"
+    stage = stuck_as(case, error).replace("-", " ")
     text = f"The procedure can't go on by itself: {str(error)[:500]}. No mail could be sent about it: {unsent}"
     try:
         await case.record(stage, text[:1000], link=case.run_link)

@@ -28,6 +28,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 TRANSIENT = (RateLimited, Unavailable, UnclearOutcome)
+FOR_MANY = frozenset({"reconcile", "audit"})
+"""The flows whose one run works for many procedures."""
 RETRIES = 3
 NAME_AT_MOST = 100
 FENCE_HOLDS = 3.0
@@ -118,6 +120,16 @@ async def result_kept(made: Task[..., Any], key: str) -> tuple[Any] | tuple[()]:
 def step_key(run_id: str, name: str, business: str) -> str:
     """The key of a step's result. Hashed, because business keys may hold anything (`../` would fail the task)."""
     return f"{run_id}-{name}-{hashlib.sha256(business.encode()).hexdigest()[:16]}"
+
+
+def for_whom(subject: str, business: str) -> str:
+    """A business key for a step that may run for many procedures in one run: there it names whose it is.
+
+    In a procedure's own run it stays without: what waits since older code finds its results.
+    """
+    context = FlowRunContext.get()
+    name = context.flow.name if context is not None and context.flow is not None else ""
+    return f"{subject}/{business}" if name in FOR_MANY else business
 
 
 async def worth_retrying(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:

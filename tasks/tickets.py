@@ -6,11 +6,11 @@ from rules.order import Frozen
 from rules.people import Person
 from tasks.casefile import Entry
 from tasks.office import office
-from tasks.step import step
+from tasks.step import for_whom, step
 from vendors.autotask import TicketNote
 
 
-@step(key=lambda reference, ticket_id, stage, text, by, link, public: stage)
+@step(key=lambda reference, ticket_id, stage, text, by, link, public: for_whom(f"{reference}-{ticket_id}", stage))
 async def note_stage(reference: str, ticket_id: int, stage: str, text: str, by: str, link: str, public: bool) -> Entry:
     """Write a stage into the ticket, once, and return it as the case file shows it (decision 11).
 

@@ -8,6 +8,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -38,6 +39,7 @@ class Office:
     loads: int = 0
     woken: list[tuple[UUID, str, str]] = field(default_factory=list)
     earlier: list[Waking | None] = field(default_factory=list)
+    looked: datetime | None = None
 
     async def load_secrets(self) -> list[SecretStr]:
         self.loads += 1
@@ -54,6 +56,11 @@ class Office:
         if self.unreachable:
             raise httpx.ConnectError("nobody listens")
         return self.waiting.get(envelope_id)
+
+    async def last_round(self) -> datetime | None:
+        if self.unreachable:
+            raise httpx.ConnectError("nobody listens")
+        return self.looked
 
     def waiting_run(self, *, named: bool = True) -> UUID:
         """A run that waits for the envelope; `named`: the envelope's custom field names it."""
@@ -93,7 +100,7 @@ async def receiver(office: Office) -> AsyncIterator[Served]:
 
 @asynccontextmanager
 async def served(office: Office) -> AsyncIterator[Served]:
-    app = create_app(office.load_secrets, office.wake, office.find_run, lambda: office.seconds)
+    app = create_app(office.load_secrets, office.wake, office.find_run, lambda: office.seconds, office.last_round)
     listening = socket.create_server(("127.0.0.1", 0))  # calls wait in its queue until the server is up
     address = listening.getsockname()
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="on"))
@@ -339,3 +346,16 @@ async def test_no_body_and_no_signature_reach_the_log(
 async def test_nothing_else_is_served(receiver: Served) -> None:
     assert (await receiver.http.get("/hooks/docusign")).status_code == 405
     assert (await receiver.http.get("/")).status_code == 404
+
+
+async def test_a_monitor_outside_sees_whether_the_net_looks(office: Office, receiver: Served) -> None:
+    """Where all workers are gone, nobody but this process could say so."""
+    assert (await receiver.http.get("/net")).status_code == 503, "it has never looked"
+    office.looked = datetime.now(UTC) - timedelta(minutes=20)
+    answer = await receiver.http.get("/net")
+    assert (answer.status_code, answer.json()["net"]) == (200, "ok")
+    office.looked -= timedelta(minutes=30)
+    answer = await receiver.http.get("/net")
+    assert (answer.status_code, answer.json()["net"]) == (503, "stands still")
+    office.unreachable = True
+    assert (await receiver.http.get("/net")).json() == {"net": "unknown", "last_round": None}

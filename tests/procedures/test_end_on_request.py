@@ -224,7 +224,7 @@ async def test_a_guard_that_failed_unheard_is_told_by_the_net_once(bench: Bench)
     before = len(mails(bench))
     for _ in range(2):
         await bench.reconcile()
-    [told] = mails(bench, TOM, "1 booked run failed")
+    [told] = mails(bench, TOM, "1 run failed")
     assert len(mails(bench)) == before + 1 and SAM in told.cc and str(guard.id) in told.text
     bench.sandbox.advance(days=1)
     await bench.segment(guard.id)
@@ -234,7 +234,7 @@ async def test_a_guard_that_failed_unheard_is_told_by_the_net_once(bench: Bench)
     assert (await bench.segment(guard.id)).is_failed()
     assert len(mails(bench, subject="can't go on by itself")) == 1, "it told people itself"
     await bench.reconcile()
-    assert len(mails(bench, subject="booked run failed")) == 1, "so the net doesn't"
+    assert len(mails(bench, subject="run failed")) == 1, "so the net doesn't"
 
 
 async def test_the_net_that_dies_amid_telling_names_no_run_twice(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -258,12 +258,12 @@ async def test_the_net_that_dies_amid_telling_names_no_run_twice(bench: Bench, m
     with monkeypatch.context() as dying:
         dying.setattr(net_failed, "set_tags", die_at_the_last)
         assert (await bench.play(await bench.start("reconcile"))).is_failed()
-    assert len(mails(bench, TOM, "2 booked runs failed")) == 1
+    assert len(mails(bench, TOM, "2 runs failed")) == 1
     async with settings(time_zone="Nowhere/None"):
         assert (await bench.segment(watched[2])).is_failed()
     for _ in range(2):
         await bench.reconcile()
-    told = mails(bench, TOM, "booked run")
+    told = mails(bench, TOM, "nothing else looks after")
     assert [sum(str(run) in mail.text for mail in told) for run in watched] == [1, 1, 1]
     assert len(told) == 2
 

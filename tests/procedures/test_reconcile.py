@@ -8,7 +8,7 @@ import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter
 from prefect.client.schemas.objects import Artifact
-from prefect.states import Crashed, Pending, Running
+from prefect.states import AwaitingRetry, Crashed, Pending, Running
 
 from tasks import lost
 from tests.procedures.harness import Bench, plain
@@ -125,14 +125,23 @@ async def test_lost_runs_are_set_going_again_and_in_the_end_given_to_a_person(
         assert await bench.waits_for(run) == "release-1", f"lost in {state.name}"
     assert len(writes(bench)) == before, "it went on; nothing was done twice"
 
+    async with get_client() as client:
+        await client.set_flow_run_state(run, losses[2], force=True)
+    for _ in range(2):
+        await bench.reconcile()
+        assert (await bench.state(run)).is_crashed(), "nothing takes it for alive, and a Retry is offered"
+    [told] = mails(bench, TOM, "lost")
+    assert SAM in told.cc
+    assert "Retry" in told.text
+
+    async with get_client() as client:
+        await client.set_flow_run_state(run, AwaitingRetry(), force=True)
+    await bench.play(run)
     for _ in range(2):
         async with get_client() as client:
             await client.set_flow_run_state(run, losses[0], force=True)
         await bench.reconcile()
-    assert (await bench.state(run)).is_crashed()
-    [told] = mails(bench, TOM, "lost")
-    assert SAM in told.cc
-    assert "Retry" in told.text
+        assert await bench.waits_for(run) == "release-1", "after a person's Retry it counts anew"
 
 
 async def test_a_run_that_just_began_is_left_alone(bench: Bench) -> None:
@@ -221,12 +230,12 @@ async def overview() -> Artifact:
 
 
 async def test_where_no_mail_can_be_sent_the_ticket_says_that_it_is_stuck(bench: Bench) -> None:
-    """The mailbox takes no draft any more: one note on the ticket, however often Retry is pressed."""
+    """The mailbox takes no draft any more: a note on the ticket for each attempt."""
     bench.sandbox.post("faults", NO_MAIL_SENT)
     run = await bench.start(**contoso())
     state = await bench.play(run)
     assert state.is_failed()
     assert (await bench.segment(run)).is_failed()
     stuck = [text for stage, text in notes(bench, CONTOSO_TICKET).items() if stage.startswith("stuck")]
-    assert len(stuck) == 1 and "No mail could be sent about it: Graph mail" in stuck[0]
+    assert len(stuck) == 2 and "No mail could be sent about it: Graph mail" in stuck[0]
     assert "Stuck: a person is needed" in plain(await bench.case_file(run))
