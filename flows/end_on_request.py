@@ -22,7 +22,7 @@ from tasks.bridges import book_guard
 from tasks.case import Case
 from tasks.documentation import document_end
 from tasks.double_starts import something_else_open
-from tasks.ending import NOT_BOOKED, SEVEN_DAYS, BridgeIds, TermReading, read_term
+from tasks.ending import NOT_BOOKED, SEVEN_DAYS, BridgeIds, TermReading, reaches, read_term
 from tasks.forms import LookForm
 from tasks.forms_seats import WordForm
 from tasks.letters import Letter
@@ -175,7 +175,7 @@ async def the_term_that_reaches_it(case: Case, wish: EndWish, authority_id: str)
     """Wait for the term whose end reaches the day; earlier ones renew. Until then it can be withdrawn (P18)."""
     for number in range(1, MOST_TERMS):
         term = await read_term(wish.held.subscription_id)
-        if term.status == "Cancelled" or term.term_end is None or term.term_end >= wish.wished:
+        if term.status == "Cancelled" or term.term_end is None or reaches(term, wish.wished):
             return term
         event = await wait_for_next_term(case, wish, term, number)
         if not isinstance(event, DayReached):

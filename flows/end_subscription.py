@@ -48,7 +48,7 @@ async def end_subscription(subscription_id: str, envelope_id: str, procedure_run
             raise refuse("subscription_id", "N7", "no end date was agreed for it.", "End it in the Pax8 portal.")
         if term.term_end is None:
             return await hand_to_person(case, term, "Pax8 shows no end of its term, so none can be booked.")
-        if term.term_end < request.end:
+        if not ending.reaches(term, request.end):
             await sleep_until(case, day_after(term), f"This term ends on {term.term_end}, before {request.end}")
         try:
             booked = await ending.book_agreed_end(request, envelope_id, subscription_id, term.term_end)

@@ -6,7 +6,7 @@ from flows import new_tenant
 from flows.ordering import check_before_ordering, order
 from flows.provisioning import follow_provisioning
 from rules.authority import SignerDecision
-from rules.calendar import end_reaching, first_day, term_before
+from rules.calendar import end_reaching, term_before
 from tasks import documentation, purchase_letters
 from tasks.agreements import DraftedEnvelope
 from tasks.authority import SignedPaper
@@ -69,7 +69,7 @@ async def schedule_end(case: Case, envelope: DraftedEnvelope, done: tuple[Licenc
     for licence in done:
         if licence.start is None:
             continue
-        start = first_day(licence.start)
+        start = settings.calendar.last_day(licence.start)
         ends_on = end_reaching(start, request.term.months, request.end)
         at = settings.calendar.start_of(term_before(start, ends_on, request.term.months) + timedelta(days=1))
         at = max(at, case.now())

@@ -127,7 +127,7 @@ def _bridge(read: Read, held: Held, bridge: OpenBridge, cover: Cover | None) -> 
 
 
 def _renewed(held: Held, cover: Cover) -> bool:
-    """Whether the running term began on or after the day on which the paper says that it ends (N7)."""
+    """Whether the paper's end was reached by a term that is over, as `Calendar.reaches` says, and it goes on (N7)."""
     end, begun = cover.signed.paper.end, held.term_begun
     return end is not None and begun is not None and begun >= end
 

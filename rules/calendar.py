@@ -99,6 +99,18 @@ class Calendar(Frozen):
         """The day a term ends: the earlier of the UTC and the MSP-zone day of what Pax8 gives (clauses, Words)."""
         return min(commitment_end.astimezone(UTC).date(), self.day_of(commitment_end))
 
+    def last_day(self, commitment_end: datetime) -> date:
+        """The later of the UTC and the MSP-zone day of what Pax8 gives: the last that anybody reads as its end."""
+        return max(commitment_end.astimezone(UTC).date(), self.day_of(commitment_end))
+
+    def reaches(self, commitment_end: datetime, wished: date) -> bool:
+        """Whether the term that ends then reaches the day wished for (N7, P18).
+
+        It does where it ends on that day in UTC, which Pax8 and Microsoft show, or in the MSP's zone: a zone never
+        costs a term more. Cut-offs count from the earlier day, `term_end`.
+        """
+        return self.last_day(commitment_end) >= wished
+
     def cut_off(self, term_end: date) -> datetime:
         """23:59 in the MSP's zone of the fifth business day before the term's end, as UTC (clauses, Words)."""
         day = self.business_days_before(term_end, CUT_OFF_BUSINESS_DAYS)
@@ -126,7 +138,7 @@ def term_end_after(start: date, months: int, terms: int = 1) -> date:
 
 
 def end_reaching(start: date, months: int, wished: date) -> date:
-    """The first term end that lies on or after the wished day (N7, P18)."""
+    """The first term end that lies on or after the wished day (N7, P18); days as `Calendar.last_day` reads them."""
     terms = 1
     while term_end_after(start, months, terms) < wished:
         terms += 1

@@ -18,7 +18,8 @@ class Held(Frozen):
     """A subscription as the distributor lists it. Days as `Calendar.term_end` reads them.
 
     `term` is the commitment's own word, empty where Pax8 shows none. `ends`: the booked end, None when it renews.
-    `term_end`: the end of the running term. `customer`: the name on our paper, Autotask's; else Pax8's own.
+    `term_end`: the end of the running term, `last_day` the same as `Calendar.last_day` reads it. `customer`: the name
+    on our paper, Autotask's; else Pax8's own.
     """
 
     subscription_id: str
@@ -31,6 +32,7 @@ class Held(Frozen):
     status: str
     started: date | None = None
     term_end: date | None = None
+    last_day: date | None = None
     ends: date | None = None
 
     def is_live(self, on: date) -> bool:
@@ -39,9 +41,9 @@ class Held(Frozen):
 
     @property
     def term_begun(self) -> date | None:
-        """When the running term began."""
-        months = {one.value: one.months for one in Term}.get(self.term)
-        return self.term_end - relativedelta(months=months) if self.term_end and months else self.started
+        """When the running term began, and the one before ended: as `Calendar.last_day` reads it, where known."""
+        months, end = {one.value: one.months for one in Term}.get(self.term), self.last_day or self.term_end
+        return end - relativedelta(months=months) if end and months else self.started
 
 
 class SignedPaper(Frozen):

@@ -1,6 +1,6 @@
 """What allows the end of one subscription to be booked: evidence read back, one ending each (B7, N7, Y5, P18)."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Annotated, Self
 
 from pydantic import AwareDatetime, Field, model_validator
@@ -37,23 +37,22 @@ class _Ending(Frozen):
 class SignedEnd(_Ending):
     """The end date that a signed agreement states, for one subscription bought under it (N7).
 
-    `commitment_end`: the end of the running term as Pax8 gives it; `term_end` its day, the earlier of UTC's and
-    the MSP zone's. The agreement's end is reached within this term, or this authority can't be built: earlier
-    terms renew.
+    `commitment_end`: the end of the running term as Pax8 gives it. The agreement's end is reached within this term,
+    by `Calendar.reaches`, or this authority can't be built: earlier terms renew.
     """
 
     agreement: SignedAgreement
     product_id: str
-    term_end: date
+    calendar: Calendar
 
     @model_validator(mode="after")
     def _within_the_term_that_reaches_the_date(self) -> Self:
         end = self.agreement.paper.end
         if end is None:
             raise ValueError("the agreement states no end date (N7)")
-        _assert_day_of(self.term_end, self.commitment_end, "N7")
-        if self.term_end < end:
-            raise ValueError(f"this term ends on {self.term_end}, before the agreed end {end}: it renews (N7)")
+        if not self.calendar.reaches(self.commitment_end, end):
+            ends = self.calendar.last_day(self.commitment_end)
+            raise ValueError(f"this term ends on {ends}, before the agreed end {end}: it renews (N7)")
         lines = self.agreement.paper.lines
         if not any(line.product_id == self.product_id for line in lines if line.product_id):
             raise ValueError(f"product {self.product_id} does not stand in the agreement (N7)")
@@ -179,15 +178,15 @@ class Superseded(_Ending):
 class EndRequest(_Ending):
     """A customer's written wish to end one subscription, read in full by a named person (P18).
 
-    `wished`: the day the customer named; `term_end`: the day of the running term's end. An end within an earlier
-    term than the one that reaches the wish can't be built: that term renews.
+    `wished`: the day the customer named. An end within an earlier term than the one that reaches it, by
+    `Calendar.reaches`, can't be built: that term renews.
     """
 
     written: Written
     may_confirm: tuple[AuthorisedContact, ...]
     reading: PersonsReading
     wished: date
-    term_end: date
+    calendar: Calendar
     at: AwareDatetime
 
     @model_validator(mode="after")
@@ -198,11 +197,9 @@ class EndRequest(_Ending):
         _assert_fresh(self.written.stable_id, self.written.read_at, self.at, "P18")
         if self.reading.at > self.at:
             raise ValueError(f"{self.reading.by}'s reading is from after this decision (P18)")
-        _assert_day_of(self.term_end, self.commitment_end, "P18")
-        if self.term_end < self.wished:
-            raise ValueError(
-                f"this term ends on {self.term_end}, before the day wished, {self.wished}: it renews (P18)"
-            )
+        if not self.calendar.reaches(self.commitment_end, self.wished):
+            ends = self.calendar.last_day(self.commitment_end)
+            raise ValueError(f"this term ends on {ends}, before the day wished, {self.wished}: it renews (P18)")
         if self.at >= self.commitment_end:
             raise ValueError("the term has ended: there is nothing left to book (P18)")
         return self
@@ -247,13 +244,6 @@ class DroppedEnd(_Ending):
     @property
     def authority_id(self) -> str:
         return f"{self.seats_authority}:end:{self.subscription_id}"
-
-
-def _assert_day_of(term_end: date, commitment_end: datetime, clause: str) -> None:
-    # Else a far day would allow an end that comes before the one wished for.
-    utc_day = commitment_end.astimezone(UTC).date()
-    if not utc_day - timedelta(days=1) <= term_end <= utc_day:
-        raise ValueError(f"{term_end} is not the day of the term's end, {commitment_end} ({clause})")
 
 
 def _assert_fresh(what: str, read_at: datetime, at: datetime, clause: str) -> None:

@@ -37,7 +37,8 @@ class SeatAuthority(Protocol):
 class HeldSeats(Frozen):
     """One live subscription of the product, as the customer is asked about it (S2).
 
-    `renews`: the day its term ends, None where Pax8 shows none; `ends`: the booked end. `price`: the catalogue's
+    `renews`: the day its term ends, None where Pax8 shows none, and `last_day` the same moment as `Calendar.last_day`
+    reads it; `ends`: the booked end. `price`: the catalogue's
     for the customer, per seat and billing period; None where there is none.
     """
 
@@ -47,6 +48,7 @@ class HeldSeats(Frozen):
     term: Term
     billing: Billing = Billing.MONTHLY
     renews: date | None = None
+    last_day: date | None = None
     ends: date | None = None
     price: Price | None = None
 

@@ -33,7 +33,8 @@ class EndWish(Asking):
     @property
     def foretold(self) -> date | None:
         """The end of the term that will reach the day, as the terms run now; None where Pax8 shows no end."""
-        return self.held.renews and end_after(self.held.renews, self.held.term.months, self.wished)
+        held = self.held
+        return held.renews and end_after(held.renews, held.term.months, self.wished, held.last_day)
 
     def costs(self) -> str:
         """What is still to be paid after the running period, by the catalogue (P18: a term is paid to its end)."""
@@ -59,9 +60,13 @@ class KeptWish(Frozen):
     reading: PersonsReading
 
 
-def end_after(renews: date, months: int, wished: date) -> date:
-    """The first end of a term, from `renews` on, that lies on or after the day wished for."""
-    number = 0
-    while term_end_after(renews, months, number) < wished:
+def end_after(renews: date, months: int, wished: date, last_day: date | None = None) -> date:
+    """The first end of a term, from `renews` on, that reaches the day wished for.
+
+    `last_day`: the running term's end as `Calendar.last_day` reads it, where that isn't `renews`: it decides what
+    reaches the wish, and months are counted from it.
+    """
+    last, number = last_day or renews, 0
+    while term_end_after(last, months, number) < wished:
         number += 1
-    return term_end_after(renews, months, number)
+    return term_end_after(last, months, number) - (last - renews)

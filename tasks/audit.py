@@ -211,6 +211,7 @@ def held_of(one: Subscription, customer: str) -> Held:
         status=one.status,
         started=one.start.date() if one.start else None,
         term_end=day(term.end) if term else None,
+        last_day=calendar.last_day(term.end) if term and term.end else None,
         ends=day(one.end),
     )
 

@@ -33,7 +33,8 @@ SEVEN_DAYS = timedelta(days=7)
 class TermReading(Frozen):
     """A subscription's running term as Pax8 gives it. `booked`: the booked end, None when it renews by itself.
 
-    `started`: when the subscription itself began, its first term's start.
+    `term_end`: the day of `commitment_end`, as `Calendar.term_end` reads it; whether the term reaches a day is asked of
+    `reaches`. `started`: when the subscription itself began, its first term's start.
     """
 
     subscription_id: str
@@ -86,6 +87,11 @@ async def read_terms(subscription_ids: Collection[str]) -> dict[str, TermReading
             if len(found) == len(wanted) or read > LIST_PAGE * len(wanted):
                 break
     return found | {one: await read_term(one) for one in sorted(wanted - set(found))}
+
+
+def reaches(term: TermReading, wished: date) -> bool:
+    """Whether the running term reaches that day; one without an end reaches none (N7, P18)."""
+    return term.commitment_end is not None and office().settings.calendar.reaches(term.commitment_end, wished)
 
 
 def term_of(found: Subscription) -> TermReading:
@@ -185,13 +191,12 @@ async def book_agreed_end(
         agreement = await read_signed_agreement(envelope_id, request)
         await assert_bought_under(agreement, request, term)
         assert term.commitment_end is not None  # noqa: S101 - `book_end` has looked
-        assert term.term_end is not None  # noqa: S101
         return SignedEnd(
             agreement=agreement,
             subscription_id=subscription_id,
             product_id=term.product_id,
             commitment_end=term.commitment_end,
-            term_end=term.term_end,
+            calendar=office().settings.calendar,
         )
 
     return await book_end(subscription_id, term_end, agreed)

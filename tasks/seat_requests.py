@@ -193,7 +193,7 @@ async def held_seats(company_id: str, product_id: str, seats: int, today: date) 
                 seats=one.quantity,
                 term=live.term,
                 billing=billing,
-                renews=renewal_of(one),
+                **days_of_renewal(one),
                 ends=live.ends_on,
                 price=offer.retail if offer is not None else None,
             )
@@ -201,10 +201,12 @@ async def held_seats(company_id: str, product_id: str, seats: int, today: date) 
     return tuple(choices)
 
 
-def renewal_of(subscription: Subscription) -> date | None:
-    """The day on which the running term ends; None where Pax8 shows none."""
-    term = subscription.commitment_term
-    return office().settings.calendar.term_end(term.end) if term is not None and term.end is not None else None
+def days_of_renewal(subscription: Subscription) -> dict[str, date]:
+    """The day on which the running term ends, as the calendar's two readings have it; none where Pax8 shows none."""
+    term, calendar = subscription.commitment_term, office().settings.calendar
+    if term is None or term.end is None:
+        return {}
+    return {"renews": calendar.term_end(term.end), "last_day": calendar.last_day(term.end)}
 
 
 async def unassigned(customer: Customer, choices: tuple[HeldSeats, ...]) -> str:

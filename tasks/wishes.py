@@ -154,7 +154,7 @@ async def book_wished_end(ids: BridgeIds, subscription_id: str, term_end: date, 
                 "subscription_id": subscription_id,
                 "wished": kept.wished,
                 "commitment_end": term.commitment_end,
-                "term_end": term.term_end,
+                "calendar": office().settings.calendar,
                 "at": office().clock.now(),
             }
         )

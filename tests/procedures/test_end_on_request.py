@@ -90,6 +90,17 @@ async def test_terms_away_it_is_waited_for_and_booked_in_the_term_that_reaches_i
     assert held(bench, CONTOSO)["endDate"] == held(bench, CONTOSO)["commitment"]["endDate"]
 
 
+async def test_wished_for_the_very_day_on_which_pax8_ends_the_term_it_ends_with_it(bench: Bench) -> None:
+    """Midnight UTC is the eve in New York: foretold and booked for that term, not for one more."""
+    term_ends = held(bench, CONTOSO)["commitment"]["endDate"]
+    said = {"ticketNumber": "T20261118.0012", "email": ADA, "title": "Premium", "description": "Please end Premium."}
+    bench.sandbox.post("autotask/notes", said)
+    run = await launch(bench, wish(bench, 0, end_date=term_ends[:10]))
+    assert_done(await read(bench, run))
+    assert held(bench, CONTOSO)["endDate"] == term_ends
+    assert "after the running term 0 more" in mails(bench, ADA, "as you wished")[0].text
+
+
 async def ended_in_the_portal(bench: Bench) -> UUID:
     """A wish that is terms away; meanwhile somebody ends the subscription in the portal, at once."""
     run = await wished(bench, days=70)

@@ -60,6 +60,20 @@ async def test_an_end_within_the_first_term_is_booked_read_back_and_told(bench: 
     assert bought(bench)["commitment"]["terms"] == 1, "it was not renewed"
 
 
+async def test_an_end_on_the_anniversary_is_booked_in_the_year_that_ends_on_it(bench: Bench) -> None:
+    """Midnight UTC is the eve in New York: the year still reaches the day on the paper, and no second one is bought."""
+    end = bench.sandbox.today() + relativedelta(years=1)
+    form = contoso(end_date=end.isoformat(), term="1-Year", annual_reason="Ada wants the lower price.")
+    assert_done(await sign(bench, await launch_to_signature(bench, form)))
+    assert bought(bench)["commitment"]["endDate"].startswith(end.isoformat())
+    assert f"on {end}" in notes(bench, CONTOSO_TICKET)["end scheduled Visio Plan 1"]
+    bench.sandbox.advance(days=2)
+    await bench.reconcile()
+    assert_done(await bench.state((await end_run(bench)).id))
+    assert bought(bench)["endDate"] == bought(bench)["commitment"]["endDate"]
+    assert bought(bench)["commitment"]["terms"] == 1
+
+
 async def test_an_end_many_renewals_away_survives_a_lost_run(bench: Bench) -> None:
     """Three months ahead: the term that reaches it is waited for; a run that vanished is booked anew by reconcile."""
     await ordered_until(bench, days=80)

@@ -211,6 +211,7 @@ ANNUAL = held(term="1-Year", started=date(2025, 12, 13), term_end=date(2026, 12,
 BRIDGE = OpenBridge(
     reference="CS-1", name="bridge", subscriptions=("sub-1",), month_ends=datetime(2026, 11, 27, tzinfo=UTC)
 )
+YEAR_ON = held(term="1-Year", started=date(2025, 10, 10), term_end=date(2027, 10, 9), last_day=date(2027, 10, 10))
 BRIDGED = held(started=date(2026, 10, 27), term_end=date(2026, 11, 26))
 OLD = held(started=date(2024, 3, 1), term_end=date(2026, 12, 1))
 
@@ -240,6 +241,14 @@ WORLDS: dict[str, tuple[Callable[[], Read], list[Kind]]] = {
     "signed for a year, bought monthly": (
         lambda: read(held(), papers=(signed(held(), term=Term.ANNUAL),)),
         [Kind.TERM_DIFFERS],
+    ),
+    "past the anniversary on which it was signed to end, in the west": (
+        lambda: read(YEAR_ON, papers=(signed(YEAR_ON, end=date(2026, 10, 10)),)),
+        [Kind.RENEWED],
+    ),
+    "signed to end a day after that": (
+        lambda: read(YEAR_ON, papers=(signed(YEAR_ON, end=date(2026, 10, 11)),)),
+        [],
     ),
     "past its signed end": (
         lambda: read(held(), papers=(signed(held(), end=date(2026, 10, 1)),)),

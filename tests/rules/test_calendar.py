@@ -16,6 +16,26 @@ ONE_DAY = timedelta(days=1)
 counts = st.integers(0, 25)
 
 
+@given(st.sampled_from(["America/New_York", "Pacific/Honolulu", "Atlantic/Azores", "Pacific/Auckland"]), days, days)
+def test_a_term_reaches_the_day_that_pax8_shows_and_the_day_here(zone: str, ends: date, wished: date) -> None:
+    """N7, P18: west and east of UTC, midnight UTC reaches its own day; never a day that is later in both zones."""
+    calendar, midnight = Calendar(time_zone=zone, country="US"), datetime.combine(ends, time(0), UTC)
+    assert calendar.reaches(midnight, ends)
+    assert calendar.reaches(midnight, wished) == (ends >= wished)
+    noon = midnight + timedelta(hours=12)
+    assert calendar.reaches(noon, calendar.day_of(noon))
+    assert not calendar.reaches(noon, max(ends, calendar.day_of(noon)) + ONE_DAY)
+
+
+@given(calendars(), moments, days)
+def test_what_reaches_a_day_is_the_later_of_two_readings_and_a_cut_off_the_earlier(
+    calendar: Calendar, end: datetime, wished: date
+) -> None:
+    """A cut-off is never later for it, and nothing is reached for longer than a day."""
+    assert calendar.term_end(end) <= end.date() <= calendar.last_day(end) <= calendar.term_end(end) + ONE_DAY
+    assert calendar.reaches(end, wished) == (calendar.last_day(end) >= wished)
+
+
 @given(calendars(), days, counts)
 def test_going_back_and_forth_from_a_business_day_ends_where_it_began(
     calendar: Calendar, day: date, count: int

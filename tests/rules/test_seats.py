@@ -1,6 +1,6 @@
 """More seats: exactly what was confirmed, of exactly one subscription, once; and what became of it (S1 to S3)."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from rules.audited import SEATS_USED_FOR
 from rules.authority import FRESH, NotCovered
-from rules.calendar import term_end_after
+from rules.calendar import Calendar, term_end_after
 from rules.order import Billing, Term
 from rules.people import AuthorisedContact, Person
 from rules.request import MOST_SEATS, Customer
@@ -34,7 +34,7 @@ from rules.wishes import EndWish, end_after
 from rules.written import Verdict, Written, WrittenKind
 from tests.rules.examples import ADA, NOW, READ_AT, persons_reading
 from tests.rules.examples import written as bridge_reply
-from tests.rules.strategies import awkward_starts, names
+from tests.rules.strategies import awkward_starts, calendars, names
 
 MONTHLY = HeldSeats(subscription_id="s-m", product_id="p-1", seats=12, term=Term.MONTHLY, renews=date(2026, 12, 3))
 ANNUAL = HeldSeats(
@@ -420,6 +420,19 @@ def test_the_end_foretold_is_the_first_that_reaches_the_wish(renews: date, month
     assert number % months == 0
     if number:
         assert term_end_after(renews, number - months) < wished
+
+
+@given(calendars(), awkward_starts, st.sampled_from([1, 12]), st.integers(-60, 900))
+def test_the_anniversary_is_foretold_as_the_calendar_books_it(
+    calendar: Calendar, ends: date, months: int, after: int
+) -> None:
+    """P18: midnight UTC is the eve in the west; what is foretold is the first term that reaches the wish."""
+    wished = ends + timedelta(days=after)
+    end = datetime.combine(ends, time(0), UTC)
+    foretold = end_after(calendar.term_end(end), months, wished, calendar.last_day(end))
+    terms = [datetime.combine(term_end_after(ends, months, number), time(0), UTC) for number in range(40)]
+    booked = next(one for one in terms if calendar.reaches(one, wished))
+    assert foretold == calendar.term_end(booked)
 
 
 def test_what_is_still_to_be_paid_is_told() -> None:

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from rules.authority import NotCovered
 from rules.calendar import Calendar
 from rules.endings import SignedEnd
-from tests.rules.examples import ROWS, agreement, reading, terms
+from tests.rules.examples import ROWS, US, agreement, reading, terms
 from tests.rules.strategies import calendars, moments_between
 
 AGREED = date(2027, 3, 15)
@@ -26,7 +26,7 @@ def signed_end(**changes: Any) -> SignedEnd:
         "subscription_id": "s-1",
         "product_id": "p-visio-1",
         "commitment_end": COMMITMENT_END,
-        "term_end": date(2027, 3, 31),
+        "calendar": US,
     }
     return SignedEnd.model_validate({**plain, **changes})
 
@@ -61,29 +61,26 @@ def test_an_agreement_without_an_end_ends_nothing() -> None:
 def test_a_term_that_ends_before_the_agreed_day_renews() -> None:
     """It is ended in the term that reaches the day, on the day itself at the earliest."""
     with pytest.raises(ValidationError, match="renews"):
-        signed_end(commitment_end=datetime(2027, 3, 14, tzinfo=UTC), term_end=date(2027, 3, 14))
-    signed_end(commitment_end=datetime(2027, 3, 15, tzinfo=UTC), term_end=AGREED)
+        signed_end(commitment_end=datetime(2027, 3, 14, 23, 59, 59, tzinfo=UTC))
+    signed_end(commitment_end=datetime(2027, 3, 15, tzinfo=UTC))
 
 
-@pytest.mark.parametrize(
-    ("commitment_end", "term_end"),
-    [
-        (datetime(2026, 12, 31, tzinfo=UTC), date(2027, 3, 31)),
-        (datetime(2027, 3, 31, tzinfo=UTC), date(2027, 4, 1)),
-        (datetime(2028, 3, 31, tzinfo=UTC), date(2027, 3, 31)),
-    ],
-    ids=["months early", "a day early", "a year late"],
-)
-def test_the_day_and_the_moment_of_the_terms_end_belong_together(commitment_end: datetime, term_end: date) -> None:
-    """Else a far day would allow an end that comes before the one agreed."""
-    with pytest.raises(ValidationError, match="is not the day of"):
-        signed_end(commitment_end=commitment_end, term_end=term_end)
+def test_the_anniversary_that_was_agreed_is_reached_by_the_year_that_ends_on_it() -> None:
+    """Midnight UTC is the eve in New York: the year that Pax8 shows as ending on that day is the right one."""
+    anniversary = datetime(2027, 3, 15, tzinfo=UTC)
+    assert US.term_end(anniversary) == date(2027, 3, 14)
+    signed_end(commitment_end=anniversary).assert_covers_end("s-1", anniversary)
 
 
-@given(calendars(), moments_between(date(2027, 3, 17), date(2029, 1, 1)))
-def test_the_term_end_of_any_zone_is_accepted(calendar: Calendar, end: datetime) -> None:
-    """What the calendar makes of Pax8's moment always fits it."""
-    signed_end(commitment_end=end, term_end=calendar.term_end(end)).assert_covers_end("s-1", end)
+@given(calendars(), moments_between(date(2027, 3, 12), date(2027, 3, 18)))
+def test_the_day_of_either_zone_reaches_the_agreed_end(calendar: Calendar, end: datetime) -> None:
+    """In UTC or at the MSP's: no zone costs a term more, and no term that ends before the day in both is ended."""
+    days = {end.date(), end.astimezone(calendar.zone).date()}
+    if max(days) >= AGREED:
+        signed_end(commitment_end=end, calendar=calendar).assert_covers_end("s-1", end)
+    else:
+        with pytest.raises(ValidationError, match="renews"):
+            signed_end(commitment_end=end, calendar=calendar)
 
 
 @pytest.mark.parametrize("product_id", ["p-visio-2", "", "P-VISIO-1"])
@@ -116,9 +113,8 @@ def test_smuggled_past_its_own_check_it_ends_nothing() -> None:
     for smuggled in (
         {"agreement": agreement()},
         {"agreement": agreement(WITH_END).model_copy(update={"reading": reading(WITH_END, status="sent")})},
-        {"term_end": date(2027, 4, 30)},
         {"product_id": "p-visio-2"},
-        {"commitment_end": datetime(2027, 3, 14, tzinfo=UTC), "term_end": date(2027, 3, 14)},
+        {"commitment_end": datetime(2027, 3, 14, tzinfo=UTC)},
     ):
         copied = signed_end().model_copy(update=smuggled)
         bare = SignedEnd.model_construct(**{**dict(signed_end()), **smuggled})
