@@ -8,15 +8,16 @@ from prefect.client.schemas.objects import State
 from rules.bridge import BridgeDates
 from rules.events import DeadlinePassed, Decided, Event
 from tasks import bridge_letters
-from tasks.bridges import Bridge, all_booked, book_deadline, close_the_bridge, dates_now
+from tasks.bridges import Bridge, all_booked, assert_all_booked, book_deadline, close_the_bridge, dates_now
 from tasks.case import Case, Ended
 from tasks.ending import SEVEN_DAYS, month_began
-from tasks.forms import DeskForm
+from tasks.forms import BridgeEndForm
 from tasks.office import office
 from tasks.tickets import open_ticket
 from tasks.waiting import Wait, wait_for
 
 DAY = timedelta(days=1)
+STAYS = "it stays"
 
 
 async def follow_the_term(case: Case, bought: Bridge) -> BridgeDates:
@@ -68,7 +69,10 @@ async def hand_over_ticket(case: Case, bought: Bridge, key: str, what: str, by_w
 async def until_a_person_has_done_it(
     case: Case, bought: Bridge, what: str, by_when: datetime | None = None
 ) -> State[Any]:
-    """Hand the bridge to a person with a date, and watch until its end is booked or somebody says what became of it."""
+    """Hand the bridge to a person with a date, and watch until its end is booked, or somebody decides that it stays.
+
+    Whoever says that it is done is held against Pax8.
+    """
     last = office().settings.calendar.in_words(by_when or bought.dates.person_by)
     await hand_over_ticket(case, bought, "unusable", what, last)
     await case.record("handed to a person", what)
@@ -79,13 +83,17 @@ async def until_a_person_has_done_it(
         await tell_of_another_end(case, bought, await dates_now(bought))
         return None
 
+    async def check(event: Event) -> None:
+        if isinstance(event, Decided) and event.choice != STAYS:
+            await assert_all_booked(bought.ids.subscriptions, STAYS)
+
     event = await wait_for(
         case,
         Wait(
             name="by-hand",
             awaited=case.requester,
             what=what[:400],
-            form=DeskForm,
+            form=BridgeEndForm,
             role="requester",
             ask_first=False,
             letter=bridge_letters.by_hand(
@@ -97,9 +105,18 @@ async def until_a_person_has_done_it(
                 "Without its end booked the bridge renews for another month.",
             ),
             until=bought.dates.person_by if case.now() < bought.dates.person_by else case.now() + DAY,
+            check=check,
         ),
         look,
     )
+    if isinstance(event, Decided) and event.choice == STAYS:
+        await case.record("bridge stays", f"It goes on and renews: {event.why}", by=event.by)
     await close_the_bridge(case)
-    did = f"{event.by}: {event.why or 'it is done'}" if isinstance(event, Decided) else "the bridge's end is booked"
+    did = in_words(event) if isinstance(event, Decided) else "the bridge's end is booked"
     raise Ended("Handed to a person", f"{what} {did}.")
+
+
+def in_words(decided: Decided) -> str:
+    """Who said what, with the reason: `tom@northgate.example: it stays (signed anew)`."""
+    why = f" ({decided.why})" if decided.why else ""
+    return f"{decided.by}: {decided.choice}{why}"

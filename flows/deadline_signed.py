@@ -11,7 +11,7 @@ from rules.envelope import EnvelopeReading, customer_signed
 from rules.events import DayReached, Decided, Event, Signed
 from tasks import bridge_letters
 from tasks.agreements import read_envelopes_of
-from tasks.bridges import wake_procedure
+from tasks.bridges import assert_all_booked, wake_procedure
 from tasks.case import Case
 from tasks.decision import Verdict, decide, take_back_unsigned, verdict_of
 from tasks.ending import BridgeIds, TermReading, is_booked, read_term
@@ -110,6 +110,10 @@ async def only_we_are_missing(case: Case, ids: BridgeIds, live: list[TermReading
             return Signed(envelope_id=done.envelope_id, at=done.completed_at)
         return DayReached(day=ends) if all([is_booked(await read_term(t.subscription_id)) for t in live]) else None
 
+    async def check(event: Event) -> None:
+        if isinstance(event, Decided) and event.choice == "end it":
+            await assert_all_booked(ids.subscriptions, "let it renew")
+
     event = await wait_for(
         case,
         Wait(
@@ -120,6 +124,7 @@ async def only_we_are_missing(case: Case, ids: BridgeIds, live: list[TermReading
             may_decide=(settings.contracts, settings.msp_signer),
             role="contracts",
             until=case.now() + DAY,
+            check=check,
             letter=bridge_letters.by_hand(
                 "unsigned-by-us",
                 case,

@@ -13,6 +13,7 @@ from rules.order import Frozen
 from rules.request import CheckedRequest
 from tasks.case import Case
 from tasks.ending import BridgeIds, is_booked, read_term
+from tasks.forms import AnswerAgain
 from tasks.journal import Journal
 from tasks.licences import Licence
 from tasks.office import office
@@ -143,6 +144,26 @@ async def request_of(ids: BridgeIds) -> CheckedRequest | None:
 async def all_booked(subscriptions: tuple[str, ...]) -> bool:
     """Whether every subscription of a bridge ends with its term, or has ended."""
     return all([is_booked(await read_term(one)) for one in subscriptions])
+
+
+async def assert_all_booked(subscriptions: tuple[str, ...], otherwise: str) -> None:
+    """A person's word that a bridge ends, held against Pax8. Raises `AnswerAgain` naming what goes on.
+
+    Where Pax8 shows no end of the term, a booked end counts as it is. `otherwise`: the answer for what shall go on.
+    """
+    terms = [await read_term(one) for one in subscriptions]
+    missing = [
+        f"{one.product_name} ({one.subscription_id}), "
+        + (f"whose end is booked for {one.booked:%Y-%m-%d}, after its term" if one.booked else "no end is booked")
+        + (f": it renews on {one.term_end}" if one.term_end else "")
+        for one in terms
+        if not is_booked(one) and (one.booked is None or one.commitment_end is not None)
+    ]
+    if missing:
+        raise AnswerAgain(
+            f"Pax8 shows that it goes on: {'; '.join(missing)}. Book each end in the Pax8 portal for the end of its "
+            f"term, then answer again; or '{otherwise}', with the reason."
+        )
 
 
 async def all_ended(subscriptions: tuple[str, ...]) -> bool:

@@ -280,12 +280,26 @@ class DeskForm(WaitForm):
         return Decided(by=by, choice=self.action, why=self.note.strip())
 
 
+class BridgeEndForm(WaitForm):
+    """A bridge's end that only a person can book in the Pax8 portal; or a person decides that it stays (I4)."""
+
+    action: Literal["look again", "it is done", "it stays", "hand over"] = position(
+        0,
+        "'It is done' counts once Pax8 shows every end booked, or over. 'It stays' ends the watch, and the bridge "
+        "renews: say why in the note.",
+    )
+
+    def own_event(self, by: str) -> Event:
+        return Decided(by=by, choice=self.action, why=self._why() if self.action == "it stays" else self.note.strip())
+
+
 class UnsignedByUsForm(WaitForm):
     """The customer has signed, we have not, and the bridge's last safe days have come: a person decides (B7)."""
 
     action: Literal["look again", "let it renew", "end it", "hand over"] = position(
         0,
-        "'End it' once you booked it in the Pax8 portal: nothing ends by itself while we owe a signature.",
+        "'End it' once you booked it in the Pax8 portal, and Pax8 shows every end booked: nothing ends by itself while "
+        "we owe a signature.",
     )
 
     def own_event(self, by: str) -> Event:

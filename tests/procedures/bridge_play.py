@@ -285,7 +285,7 @@ class Play:
         elif wait == "pricing":
             await self.give_prices(one)
         elif wait == "by-hand":
-            await self.decide(one, "it is done", note="had it signed anew")
+            await self.decide(one, "it is done" if gladly else "it stays", note="had it signed anew")
         elif "objection" in wait:
             await self.decide(one, "look again" if gladly else "that was not me", note="somebody else typed it")
         elif wait.startswith("("):

@@ -330,9 +330,18 @@ async def test_an_annual_term_that_is_not_active_in_time_is_a_persons(bench: Ben
     assert await bench.waits_for(run) == "by-hand"
     assert tickets(bench, ":unusable")[0]["priority"] == TOP
     assert not mails(bench, to=ROBERTA, subject="the monthly bridge ends on"), "it doesn't, until somebody books it"
+    await bench.answer(run, action="it is done", decided_by=TOM, note="Booked.")
+    assert await bench.waits_for(run) == "by-hand", "it isn't, whoever says so: it would renew unwatched"
+    said = await bench.form(run)
+    assert found.ids.subscriptions[0] in said and "Pax8 portal" in said and "it stays" in said
+    assert "bridge-open" in ((await bench.run(run)).tags or [])
     end = {"end": found.dates.commitment_end.isoformat()}
+    bench.sandbox.post(f"pax8/subscriptions/{annual}/end", end)
+    await bench.answer(run, action="it is done", decided_by=TOM, note="Booked on the wrong line.")
+    assert await bench.waits_for(run) == "by-hand"
     bench.sandbox.post(f"pax8/subscriptions/{found.ids.subscriptions[0]}/end", end)
     assert_ended_as(await bench.answer(run, action="it is done", decided_by=TOM, note="Booked."), "Handed to a person")
+    assert "bridge-open" not in ((await bench.run(run)).tags or [])
 
 
 async def test_an_annual_order_that_pax8_refuses_is_tried_again_on_a_persons_word(bench: Bench) -> None:
@@ -354,6 +363,35 @@ async def test_an_annual_order_that_pax8_refuses_is_tried_again_on_a_persons_wor
 
 
 # A paper that can't be used
+
+
+async def test_an_end_booked_where_pax8_shows_no_term_counts_as_it_is(bench: Bench) -> None:
+    """A person books what the run could not: Pax8 shows that end, and no term to hold it against."""
+    run = await bought(bench)
+    found = await the_bridge(bench, run)
+    paper_says(bench, await bench.envelope(run), UnitPrice1="0.60")
+    await signs(bench, run)
+    bench.sandbox.post("settings", {"pax8.monthly_end_dates": "missing"})
+    await bench.answer(run, action="it is done", decided_by=TOM)
+    assert await bench.waits_for(run) == "by-hand"
+    assert "no end is booked" in await bench.form(run)
+    end = {"end": found.dates.commitment_end.isoformat()}
+    bench.sandbox.post(f"pax8/subscriptions/{found.ids.subscriptions[0]}/end", end)
+    assert_ended_as(await bench.answer(run, action="it is done", decided_by=TOM), "Handed to a person")
+
+
+async def test_that_a_bridge_stays_is_a_persons_word_with_its_reason(bench: Bench) -> None:
+    """Without a reason it is asked again; with one the watch ends, and the ticket says who let it go on, and why."""
+    run = await bought(bench)
+    paper_says(bench, await bench.envelope(run), UnitPrice1="0.60")
+    await signs(bench, run)
+    await bench.answer(run, action="it stays", decided_by=TOM)
+    assert await bench.waits_for(run) == "by-hand"
+    assert "note: say why" in await bench.form(run)
+    state = await bench.answer(run, action="it stays", decided_by=TOM, note="Signed anew at the right price.")
+    assert_ended_as(state, "Handed to a person")
+    assert "Signed anew at the right price." in notes(bench, REQUEST)["bridge stays"]
+    assert booked(bench) == []
 
 
 async def test_a_paper_that_says_something_else_is_a_persons_until_the_bridge_has_ended(bench: Bench) -> None:

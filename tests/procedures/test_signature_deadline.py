@@ -515,6 +515,10 @@ async def test_only_we_are_missing_and_two_business_days_before_a_person_decides
     assert "Nothing is cancelled by itself" in asked.text
     await bench.answer(planned, action="let it renew", decided_by=MATTHEW, note="I think so")
     assert await bench.waits_for(planned) == "unsigned-by-us", "not his to decide"
+    await bench.answer(planned, action="end it", decided_by=ROBERTA, note="Booked it.")
+    assert await bench.waits_for(planned) == "unsigned-by-us", "Pax8 shows no end: it would renew unwatched"
+    said = await bench.form(planned)
+    assert found.ids.subscriptions[0] in said and "let it renew" in said
     state = await bench.answer(planned, action="let it renew", decided_by=ROBERTA, note="Signing tomorrow.")
     assert_done(state)
     assert "let it renew" in notes(bench, REQUEST)["unsigned by us"]
