@@ -11,6 +11,7 @@ from rules.refusal import Refused
 from tasks import ordering, purchase_letters, unclear_orders
 from tasks.agreements import DraftedEnvelope, NotSigned
 from tasks.authority import Basis, SignedPaper
+from tasks.bridges import DATES, Bridge
 from tasks.case import Case
 from tasks.casefile import in_markdown
 from tasks.evidence import read_before_ordering
@@ -82,7 +83,9 @@ async def check_before_ordering(case: Case, envelope: DraftedEnvelope) -> None:
 async def decide_on_changes(case: Case, envelope: DraftedEnvelope, day: str) -> None:
     """What changed since the request: each to the person whom it concerns; refusing ends the procedure."""
     settings = office().settings
-    found = await read_before_ordering(case.request, day)
+    kept = case.journal.get(DATES)
+    own_bridge = Bridge.model_validate(kept).ids.subscriptions if kept is not None else ()
+    found = await read_before_ordering(case.request, day, own_bridge)
     for number, renamed in enumerate(found.renamed, start=1):
         await accept(
             case,

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 
-from rules.bridge import bridge_reference
 from rules.order import Billing, LicenceOrder, OrderLine, Term
 from rules.product_map import MappedProduct
 from rules.provisioning import AnswerBook, Question
@@ -12,7 +11,6 @@ from rules.refusal import Problem, Refused
 from rules.request import AskedLine, CheckedLine, CheckedRequest, Offer
 from rules.subscribed import LiveSubscription, check_new, relatives
 from tasks.office import office
-from tasks.tickets import markers_for
 from vendors.errors import NotFound
 from vendors.errors import Refused as VendorRefused
 from vendors.pax8 import PriceRow, Subscription
@@ -151,26 +149,6 @@ def notices(
     """Other terms, trials and twins that stand beside the request; shown, never judged (A1)."""
     shown = [text for line in lines for text in relatives(line.product_id, line.product_name, term, held, on)]
     return tuple(dict.fromkeys(shown))
-
-
-async def bought_by(request: CheckedRequest) -> frozenset[str]:
-    """Subscriptions that this very procedure bought: by the customer's orders since its marker (A1, I3)."""
-    base = request.reference.removesuffix(bridge_reference(""))
-    marked = [n for ref in (base, bridge_reference(base)) for n in await markers_for(request.ticket_id, ref)]
-    if not marked:
-        return frozenset()
-    first = min(marked, key=lambda note: note.id)
-    wanted = {line.product_id: line.seats for line in request.lines}
-    return frozenset(
-        [
-            line.subscription_id
-            async for order in office().pax8.orders(request.customer.pax8_id)
-            for line in order.lines
-            if line.subscription_id
-            and f'"{order.id}"' not in first.description
-            and line.quantity <= wanted.get(line.product_id, 0)
-        ]
-    )
 
 
 async def check_prerequisites(lines: tuple[CheckedLine, ...], held: tuple[LiveSubscription, ...]) -> list[Problem]:

@@ -16,6 +16,7 @@ from tasks.agreements import differences, read_envelope
 from tasks.contacts import authorised_contacts
 from tasks.office import office
 from tasks.step import step
+from tasks.unclear_orders import bought_by
 
 
 class WhatWasSigned(Frozen):
@@ -60,9 +61,12 @@ class BeforeOrdering(Frozen):
     subscribed: tuple[str, ...] = ()
 
 
-@step(key=lambda request, day: day if request.bridge is None else f"{request.reference}-{day}")
-async def read_before_ordering(request: CheckedRequest, day: str) -> BeforeOrdering:
-    """Read names, our cost and the live subscriptions again, right before ordering (N5, N6)."""
+@step(key=lambda request, day, known: day if request.bridge is None else f"{request.reference}-{day}")
+async def read_before_ordering(request: CheckedRequest, day: str, known: tuple[str, ...] = ()) -> BeforeOrdering:
+    """Read names, our cost and the live subscriptions again, right before ordering (N5, N6, A1).
+
+    `known`: the subscriptions of this procedure's own bridge, where it has bought one.
+    """
     renamed = []
     for line in request.lines:
         product = await office().pax8.product(line.product_id)
@@ -71,7 +75,7 @@ async def read_before_ordering(request: CheckedRequest, day: str) -> BeforeOrder
     costs = await catalogue.costs_now(request)
     held = await catalogue.live_subscriptions(request.customer.pax8_id)
     today = office().settings.calendar.day_of(office().clock.now())
-    own = await catalogue.bought_by(request)
+    own = await bought_by(request, known)
     return BeforeOrdering(
         renamed=tuple(renamed),
         dearer=tuple((name, str(then), str(now)) for name, (then, now) in costs.items() if now > then),

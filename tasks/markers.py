@@ -2,7 +2,7 @@
 
 from rules.written import OnTicket
 from tasks.office import office
-from tasks.tickets import marker_prefix, markers_of
+from tasks.tickets import MARKER, marker_prefix, markers_of
 from vendors.autotask import TicketNote
 
 USED, FREE = "used for", "not used"
@@ -43,6 +43,11 @@ async def first_holder(authority_id: str) -> TicketNote | None:
         elif rest.startswith(USED):
             held.append(note)
     return held[0] if held else None
+
+
+def authority_in(marker: TicketNote) -> str:
+    """The authority that a marker marks."""
+    return marker.title.removeprefix(f"{MARKER} ").partition(" ")[0]
 
 
 def reference_in(rest: str) -> str:

@@ -10,11 +10,11 @@ from tasks import catalogue
 from tasks.authority import Basis, assert_mapped_products, read_authority, who_gave
 from tasks.customers import domains_of
 from tasks.licences import PlacedOrder
-from tasks.markers import USED, AuthorityUsed, first_holder, free, holder
+from tasks.markers import USED, AuthorityUsed, authority_in, first_holder, free, holder
 from tasks.office import office
 from tasks.step import assert_run_is_ours, step
 from tasks.tenant import find_tenant, still_no_tenant
-from tasks.tickets import MARKER, add_marker, marker_prefix
+from tasks.tickets import add_marker, marker_prefix
 from tasks.unclear_orders import (
     adopt_new_order,
     before_of,
@@ -121,7 +121,7 @@ async def assert_no_other_order(request: CheckedRequest, authority_id: str) -> N
     """One order for a request, whichever paper is held up next (I3); raises `AuthorityUsed` naming the first."""
     taken = (request.reference, request.reference.removesuffix(bridge_reference("")))
     for note in await office().autotask.notes(request.ticket_id):
-        other = note.title.removeprefix(f"{MARKER} ").partition(" ")[0]
+        other = authority_in(note)
         starts = tuple(f"{marker_prefix(other)}{USED} {reference}:" for reference in taken)
         if not note.title.startswith(starts) or other == authority_id:
             continue

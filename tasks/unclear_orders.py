@@ -5,14 +5,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
+from rules.bridge import bridge_reference
 from rules.order import Frozen
 from rules.refusal import Refused
 from rules.request import CheckedRequest
 from tasks import catalogue
 from tasks.licences import OrderedLine, PlacedOrder
-from tasks.markers import free, holder
+from tasks.markers import authority_in, first_holder, free, holder
 from tasks.office import office
 from tasks.step import step
+from tasks.tickets import markers_for
 from vendors.autotask import TicketNote
 from vendors.errors import NotFound, Unavailable
 from vendors.errors import Refused as VendorRefused
@@ -30,6 +32,10 @@ class Before(Frozen):
     subscriptions: tuple[str, ...]
     lines: tuple[tuple[str, int], ...] = ()
     commitments: tuple[str, ...] = ()
+
+
+Line = tuple[str, int, str]
+"""A line of an order, to compare by: product id, seats, commitment id."""
 
 
 class UnclearOrder(Exception):
@@ -89,16 +95,46 @@ async def new_orders_like(request: CheckedRequest, before: Before) -> list[Order
     Raises `UnreadableOrder` where Pax8 refuses to show them.
     """
     with unclear_where_refused(request.reference):
-        wanted = await marked_lines(request, before)
-        return [
-            one
-            async for one in office().pax8.orders(request.customer.pax8_id)
-            if one.id not in before.orders
-            and sorted((line.product_id, line.quantity, line.commitment_id) for line in one.lines) == wanted
-        ]
+        return await new_orders_with(request.customer.pax8_id, before, await marked_lines(request, before))
 
 
-async def marked_lines(request: CheckedRequest, before: Before) -> list[tuple[str, int, str]]:
+async def new_orders_with(company_id: str, before: Before, wanted: list[Line]) -> list[Order]:
+    """Orders of a company that weren't there before, with exactly these lines."""
+    return [
+        one
+        async for one in office().pax8.orders(company_id)
+        if one.id not in before.orders
+        and sorted((line.product_id, line.quantity, line.commitment_id) for line in one.lines) == wanted
+    ]
+
+
+async def bought_by(request: CheckedRequest, known: tuple[str, ...] = ()) -> frozenset[str]:
+    """Subscriptions that this very procedure bought (A1, I3): its bridge's, as it knows them, and its orders'.
+
+    Its orders go by the markers that hold their authorities: the one new order that equals what was marked, with the
+    commitment of each line. Where none does, or several, nobody can tell which is its own, and none is.
+    """
+    base = request.reference.removesuffix(bridge_reference(""))
+    own = set(known)
+    for reference in (base,) if known else (base, bridge_reference(base)):
+        for note in await markers_for(request.ticket_id, reference):
+            first = await first_holder(authority_in(note))
+            if first is not None and first.id == note.id:
+                own.update(await bought_under(note, request.customer.pax8_id))
+    return frozenset(own)
+
+
+async def bought_under(marker: TicketNote, company_id: str) -> tuple[str, ...]:
+    """The subscriptions of the one order that appeared since a marker and equals it; empty where none does for sure."""
+    try:
+        before = before_of(marker)
+    except UnclearOrder:
+        return ()
+    found = await new_orders_with(company_id, before, lines_of(before))
+    return tuple(line.subscription_id or "" for line in found[0].lines) if len(found) == 1 else ()
+
+
+async def marked_lines(request: CheckedRequest, before: Before) -> list[Line]:
     """What was about to be sent when the authority was marked: product id, seats and commitment id of every line.
 
     By the marker, because the catalogue and its questions may be others by now. Raises `UnreadableOrder` where the
@@ -110,7 +146,12 @@ async def marked_lines(request: CheckedRequest, before: Before) -> list[tuple[st
     asked = sorted((line.product_id, line.seats) for line in request.lines)
     if asked != sorted(before.lines) or len(before.commitments) != len(before.lines):
         raise UnreadableOrder(f"{request.reference} asks for other lines now than it had marked: {request.what}")
-    pairs = zip(before.lines, before.commitments, strict=True)
+    return lines_of(before)
+
+
+def lines_of(before: Before) -> list[Line]:
+    """The lines that a marker keeps, in order; of one from before commitments were kept, none."""
+    pairs = zip(before.lines, before.commitments, strict=False)
     return sorted((product, seats, commitment) for (product, seats), commitment in pairs)
 
 
