@@ -62,35 +62,39 @@ async def wait_for_start_day(case: Case, envelope: DraftedEnvelope, signed_at: d
         await end_without_order(case, event, envelope)
 
 
-async def check_before_ordering(case: Case, envelope: DraftedEnvelope) -> None:
+async def check_before_ordering(case: Case, envelope: DraftedEnvelope, attempt: int = 1) -> None:
     """N5, N6: price, name and subscriptions are read again; what changed is put to whom it concerns.
 
     A customer new to Microsoft 365 is made ready first (P2, P3).
 
-    Decisions that took until another day are followed by another look: what is ordered on was read that day.
+    Decisions that took until another day are followed by another look: what is ordered on was read that day. Each
+    further attempt to order has looks of its own, for days may have gone by since the last one.
     """
     await new_tenant.prepare(case, envelope)
-    calendar = office().settings.calendar
+    calendar, again = office().settings.calendar, f"-{attempt}" if attempt > 1 else ""
+    ready = case.name(f"ready-to-order{again}")
     for look in range(1, 100):
-        if case.journal.get(case.name("ready-to-order")) is not None:
+        if case.journal.get(ready) is not None:
             return
-        day = await case.journal.put(case.name(f"ordering-day-{look}"), calendar.day_of(case.now()).isoformat())
-        await decide_on_changes(case, envelope, day)
+        today = calendar.day_of(case.now()).isoformat()
+        day = await case.journal.put(case.name(f"ordering-day{again}-{look}"), today)
+        await decide_on_changes(case, envelope, day, attempt)
         if calendar.day_of(case.now()).isoformat() == day:
-            await case.journal.put(case.name("ready-to-order"), day)
+            await case.journal.put(ready, day)
 
 
-async def decide_on_changes(case: Case, envelope: DraftedEnvelope, day: str) -> None:
+async def decide_on_changes(case: Case, envelope: DraftedEnvelope, day: str, attempt: int) -> None:
     """What changed since the request: each to the person whom it concerns; refusing ends the procedure."""
+    when = day if attempt == 1 else f"{day}-{attempt}"
     settings = office().settings
     kept = case.journal.get(DATES)
     own_bridge = Bridge.model_validate(kept).ids.subscriptions if kept is not None else ()
-    found = await read_before_ordering(case.request, day, own_bridge)
+    found = await read_before_ordering(case.request, when, own_bridge)
     for number, renamed in enumerate(found.renamed, start=1):
         await accept(
             case,
             envelope,
-            f"renamed-{number}-{day}",
+            f"renamed-{number}-{when}",
             case.requester,
             f"Acknowledge: {renamed}",
             "Is it still the product that was signed for?",
@@ -101,7 +105,7 @@ async def decide_on_changes(case: Case, envelope: DraftedEnvelope, day: str) -> 
         await accept(
             case,
             envelope,
-            f"cost-risen-{day}",
+            f"cost-risen-{when}",
             settings.pricing,
             "Decide whether to order although our cost has risen",
             "\n".join(table),
@@ -110,7 +114,7 @@ async def decide_on_changes(case: Case, envelope: DraftedEnvelope, day: str) -> 
         await accept(
             case,
             envelope,
-            f"subscribed-{number}-{day}",
+            f"subscribed-{number}-{when}",
             settings.contracts,
             f"Decide whether to order although {subscribed}",
             "It was not so when the procedure started. Accepting makes a second subscription of the same product.",
@@ -120,6 +124,7 @@ async def decide_on_changes(case: Case, envelope: DraftedEnvelope, day: str) -> 
 async def order(case: Case, envelope: DraftedEnvelope, basis: Basis) -> PlacedOrder:
     """N5, B2, I1, I3: the order, once, on its authority; unclear outcomes go to a person.
 
+    Before the first attempt stands `check_before_ordering`, and again before each further one.
     Raises `ConfirmationTooOld` where new terms must go out first; nothing was ordered then (B5).
     """
     for attempt in range(1, 50):
@@ -127,6 +132,7 @@ async def order(case: Case, envelope: DraftedEnvelope, basis: Basis) -> PlacedOr
         if case.journal.get(f"since-{refused}") is not None:  # asked already: its answer comes before another try
             await ask_after_refusal(case, envelope, refused, case.journal.get(f"why-{refused}") or "")
             continue
+        await look_again(case, envelope, basis, attempt)
         try:
             if case.journal.get(f"settled-{unclear}") is None and case.journal.get(f"settled-{refused}") is None:
                 placed = await ordering.place_order(case.request, basis, attempt)
@@ -153,6 +159,14 @@ async def order(case: Case, envelope: DraftedEnvelope, basis: Basis) -> PlacedOr
     raise RuntimeError("fifty attempts to order; a person must look at this run")
 
 
+async def look_again(case: Case, envelope: DraftedEnvelope, basis: Basis, attempt: int) -> None:
+    """N5: after a refused or unclear attempt all is read again as before the first one, while nothing is out."""
+    unclear = case.name(f"unclear-order-{attempt}")
+    asked = case.journal.get(f"since-{unclear}") or case.journal.get(f"settled-{unclear}")
+    if attempt > 1 and asked is None and not await ordering.may_be_out(basis.authority_id):
+        await check_before_ordering(case, envelope, attempt)
+
+
 def word_of(basis: Basis) -> str:
     """On whose word an order goes out."""
     return "DocuSign" if isinstance(basis, SignedPaper) else "the customer's written confirmation"
@@ -173,7 +187,8 @@ async def accept_retry(case: Case, envelope: DraftedEnvelope, name: str, what: s
             what=what,
             form=AcceptForm,
             role="requester",
-            explain="'accept' tries again. Nothing was ordered so far.",
+            explain="'accept' tries again, after another look at price, name and what the customer has. "
+            "Nothing was ordered so far.",
             letter=purchase_letters.order_refused(case, name, what),
         ),
     )

@@ -61,11 +61,12 @@ class BeforeOrdering(Frozen):
     subscribed: tuple[str, ...] = ()
 
 
-@step(key=lambda request, day, known: day if request.bridge is None else f"{request.reference}-{day}")
-async def read_before_ordering(request: CheckedRequest, day: str, known: tuple[str, ...] = ()) -> BeforeOrdering:
+@step(key=lambda request, when, known: when if request.bridge is None else f"{request.reference}-{when}")
+async def read_before_ordering(request: CheckedRequest, when: str, known: tuple[str, ...] = ()) -> BeforeOrdering:
     """Read names, our cost and the live subscriptions again, right before ordering (N5, N6, A1).
 
-    `known`: the subscriptions of this procedure's own bridge, where it has bought one.
+    `when`: the day, and the further attempt; each is read once. `known`: the subscriptions of this procedure's own
+    bridge, where it has bought one.
     """
     renamed = []
     for line in request.lines:

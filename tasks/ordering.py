@@ -80,6 +80,17 @@ async def place_order(request: CheckedRequest, basis: Basis, attempt: int) -> Pl
     return placed_order(placed, request, authority.authority_id, before)
 
 
+async def may_be_out(authority_id: str) -> bool:
+    """Whether a marker holds the authority: then it has bought something, or may have.
+
+    Raises `Unavailable` where Autotask won't say.
+    """
+    try:
+        return await first_holder(authority_id) is not None
+    except VendorRefused as no:
+        raise Unavailable("Autotask", f"whether {authority_id} was used can't be read: {no.message}") from None
+
+
 async def assert_right_customer(request: CheckedRequest, authority: OrderAuthority) -> None:
     """Ticket, Pax8 company and tenant must be the customer's who signed or confirmed, read fresh; raises `NotCovered`.
 

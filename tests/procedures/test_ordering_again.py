@@ -7,8 +7,8 @@ import pytest
 
 from tests.procedures.bridges import MINUTE, bought, pass_the_cut_off, pass_to, the_bridge
 from tests.procedures.harness import Bench, plain
-from tests.procedures.people import WEBHOOK, assert_done, ordered
-from tests.procedures.requests import ROBERTA, TOM
+from tests.procedures.people import WEBHOOK, assert_done, launch_to_signature, ordered, sign
+from tests.procedures.requests import MATTHEW, ROBERTA, TOM, contoso
 
 VISIO, ANNUALLY = ("Visio Plan 1", 3, "Monthly"), ("Visio Plan 1", 3, "1-Year")
 ANNUAL = {"term": "1-Year", "annual_reason": "Ada asked for it."}
@@ -37,6 +37,24 @@ def bought_elsewhere(bench: Bench, order: dict[str, Any], term: str, shown: bool
     made = {**order, "id": str(uuid4()), "lineItems": lines}
     bench.sandbox.http.put(f"records/pax8.orders/{made['id']}", json=made).raise_for_status()
     return str(made["id"])
+
+
+def dearer(bench: Bench) -> dict[str, Any]:
+    """Visio Plan 1 costs us more from now on; the product."""
+    product = next(one for one in bench.sandbox.records("pax8.products") if one["name"].startswith("Visio Plan 1 ["))
+    prices = [{**price, "buy": str(float(price["buy"]) + 0.37)} for price in product["prices"]]
+    bench.sandbox.change("pax8.products", product["id"], prices=prices)
+    return product
+
+
+def subscribed_elsewhere(bench: Bench, product: dict[str, Any]) -> str:
+    """The customer has one of the product on the Monthly term, bought by nobody of ours; its subscription."""
+    held = next(one for one in bench.sandbox.records("pax8.subscriptions") if one["quantity"] == 12)
+    commitment = {**held["commitment"], "id": commitment_id(bench, product["id"], "Monthly"), "term": "Monthly"}
+    named = {"id": str(uuid4()), "productId": product["id"], "productName": product["name"], "quantity": 1}
+    one = {**held, **named, "commitment": commitment}
+    bench.sandbox.http.put(f"records/pax8.subscriptions/{one['id']}", json=one).raise_for_status()
+    return str(one["id"])
 
 
 async def signs(bench: Bench, run: UUID) -> None:
@@ -69,3 +87,20 @@ async def test_what_somebody_else_bought_meanwhile_is_not_the_procedures_own(ben
     await bench.reconcile()
     assert_done(await bench.state(run))
     assert ordered(bench) == [VISIO, ANNUALLY]
+
+
+async def test_a_refused_order_is_not_tried_again_on_what_was_read_weeks_ago(bench: Bench) -> None:
+    """Refused, mended after three weeks: our cost has risen and somebody bought the product: both are asked first."""
+    run = await launch_to_signature(bench, contoso())
+    bench.sandbox.post("faults", {"kind": "422", "method": "POST", "path": "pax8/v1/orders$", "skip": 1})
+    await sign(bench, run)
+    assert await bench.waits_for(run) == "order-refused-1"
+    bench.sandbox.advance(days=20)
+    subscribed_elsewhere(bench, dearer(bench))
+    await bench.answer(run, action="accept", decided_by=TOM)
+    assert (await bench.waits_for(run)).startswith("cost-risen-")
+    await bench.answer(run, action="accept", decided_by=MATTHEW)
+    assert (await bench.waits_for(run)).startswith("subscribed-1-")
+    assert not ordered(bench)
+    assert_done(await bench.answer(run, action="accept", decided_by=ROBERTA))
+    assert ordered(bench) == [VISIO]
