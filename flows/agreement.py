@@ -147,7 +147,7 @@ async def wait_for_signature(case: Case, envelope: DraftedEnvelope) -> Signed:
         return await agreements.look_at_envelope(case, envelope.envelope_id, hinted)
 
     def whose_turn(wait: Wait) -> Wait:
-        if case.journal.get(agreements.CUSTOMER_SIGNED) is None:
+        if not agreements.only_ours_was_missing(case, envelope.envelope_id):
             return wait
         return replace(
             wait,

@@ -107,7 +107,7 @@ class Watch:
             await case.send(bridge_letters.bounced(case, seen))
         elif seen is not None:
             return seen
-        if added is not None and case.journal.get(agreements.CUSTOMER_SIGNED) is None:
+        if added is not None and not agreements.only_ours_was_missing(case, self.paper.envelope.envelope_id):
             return added
         if standing is not Verdict.SIGNED:
             await tell_of_another_end(case, self.bought, self.dates)
@@ -155,7 +155,7 @@ class Watch:
         offered = tuple(label_of(name, written) for name, written in self.messages)
         what = f"Sign the agreement for {self.case.request.what} by the cut-off, {cut_off}"
         waiting = replace(wait, what=what, until=min(self.moments, default=None), explain="\n\n".join(explain))
-        if self.case.journal.get(agreements.CUSTOMER_SIGNED) is not None:
+        if agreements.only_ours_was_missing(self.case, self.paper.envelope.envelope_id):
             waiting = replace(
                 waiting, awaited=settings.msp_signer, what="Countersign the agreement", role="countersigner"
             )

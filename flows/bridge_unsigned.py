@@ -9,7 +9,7 @@ from flows.bridge_by_hand import until_a_person_has_done_it
 from flows.bridge_signed import signed_in_time
 from flows.decisions import in_words
 from flows.meanwhile import Meanwhile
-from rules.envelope import customer_signed
+from rules.envelope import signed_by_customer
 from rules.events import DeadlinePassed, Event, Signed
 from rules.people import Person
 from tasks import agreements, bridge_letters
@@ -63,7 +63,7 @@ async def customer_had_signed(case: Case, paper: Meanwhile) -> bool:
             office().settings.templates.client_role,
             await agreements.read_envelopes_of(case.reference, paper.envelope.envelope_id),
         )
-        kept = await case.journal.put("customer-had-signed", any(customer_signed(one, role) for one in readings))
+        kept = await case.journal.put("customer-had-signed", signed_by_customer(readings, role))
     return bool(kept)
 
 

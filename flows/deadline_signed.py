@@ -7,7 +7,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Cancelled, Completed
 
 from flows.deadline_by_hand import hand_to_person, last_moment
-from rules.envelope import EnvelopeReading, customer_signed
+from rules.envelope import EnvelopeReading, signed_by_customer
 from rules.events import DayReached, Decided, Event, Signed
 from tasks import bridge_letters
 from tasks.agreements import read_envelopes_of
@@ -72,7 +72,7 @@ async def nobody_goes_on(case: Case, ids: BridgeIds, why: str) -> State[Any]:
 def only_ours_is_missing(readings: tuple[EnvelopeReading, ...]) -> bool:
     """Whether the customer has signed, and nobody but us keeps the agreement from being complete (B7)."""
     role = office().settings.templates.client_role
-    return not any(one.is_completed for one in readings) and any(customer_signed(one, role) for one in readings)
+    return not any(one.is_completed for one in readings) and signed_by_customer(readings, role)
 
 
 async def only_we_are_missing(case: Case, ids: BridgeIds, live: list[TermReading]) -> State[Any]:

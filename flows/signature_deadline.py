@@ -13,7 +13,7 @@ from prefect.states import Cancelled, Completed
 
 from flows.deadline_by_hand import exit_until, hand_to_person, last_moment, renewed_unsigned, tell_by_hand
 from flows.deadline_signed import nothing_to_do, only_ours_is_missing, only_we_are_missing, signed
-from rules.envelope import EnvelopeReading, customer_signed
+from rules.envelope import EnvelopeReading, signed_by_customer
 from rules.people import Person, same_address
 from rules.refusal import refuse
 from rules.request import CheckedRequest
@@ -247,7 +247,7 @@ async def book_all(case: Case, ids: BridgeIds, live: list[TermReading]) -> dict[
     if unbooked and len(unbooked) == len(live):
         readings = await read_envelopes_of(ids.reference, ids.envelope_id)
         role = office().settings.templates.client_role
-        if any(customer_signed(reading, role) for reading in readings):
+        if signed_by_customer(readings, role):
             why = "DocuSign says signed, and nothing had been booked."
             if await take_back_unsigned(ids.reference, ids.reminder_id, why) is not Verdict.UNSIGNED:
                 return Verdict.SIGNED

@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, Field, model_validator
 from rules.authority import FRESH, NotCovered, SignedAgreement, built_again
 from rules.bridge import EARLY_ENOUGH_TO_END
 from rules.calendar import Calendar
-from rules.envelope import EnvelopeReading, customer_signed, is_dead
+from rules.envelope import EnvelopeReading, customer_signed, in_force, is_dead
 from rules.order import Filled, Frozen, Term
 from rules.people import AuthorisedContact
 from rules.written import PersonsReading, Written, why_no_evidence, why_not_read
@@ -67,7 +67,8 @@ class _Unsigned(_Ending):
     """A bridge whose agreement nobody of the customer signed: `readings` are all envelopes of its reference.
 
     Each was read just before `at`, belongs to `reference`, and lacks a signature of the customer: where only ours
-    is missing, nothing ends (B7). No envelope at all is no evidence.
+    is missing, nothing ends (B7). A signature on a dead one that a later edition replaced is none (Y4). No envelope at
+    all is no evidence.
     """
 
     reference: Filled
@@ -86,6 +87,7 @@ class _Unsigned(_Ending):
                     f"envelope {reading.envelope_id} belongs to '{reading.reference}', not to {self.reference} (B7)"
                 )
             _assert_fresh(f"envelope {reading.envelope_id}", reading.read_at, self.at, "B7")
+        for reading in in_force(self.readings):
             if customer_signed(reading, self.client_role):
                 raise ValueError(f"the customer has signed envelope {reading.envelope_id}: nothing is cancelled (B7)")
         return self

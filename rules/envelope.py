@@ -1,5 +1,7 @@
 """An envelope as it was read from DocuSign at one moment, and what that reading means."""
 
+from collections.abc import Iterable
+
 from pydantic import AwareDatetime, Field
 
 from rules.events import Declined, Expired, Signed, SignerBounced, Voided
@@ -7,6 +9,7 @@ from rules.order import Frozen
 
 REFERENCE_FIELD = "countersign_ref"
 RUN_FIELD = "countersign_run"
+EDITION_FIELD = "countersign_edition"
 EXPIRED_REASON = "envelope has expired"
 
 
@@ -23,7 +26,10 @@ class SignerReading(Frozen):
 
 
 class EnvelopeReading(Frozen):
-    """What DocuSign said of one envelope at `read_at`. Made from DocuSign's own answer only, never from a form."""
+    """What DocuSign said of one envelope at `read_at`. Made from DocuSign's own answer only, never from a form.
+
+    `edition`: which agreement of its reference it is, from 1; the next one is drafted where the terms change under way.
+    """
 
     envelope_id: str
     status: str
@@ -33,6 +39,7 @@ class EnvelopeReading(Frozen):
     voided_reason: str = ""
     reference: str = ""
     run_id: str = ""
+    edition: int = 1
     signers: tuple[SignerReading, ...] = ()
     fields: dict[str, str] = Field(default_factory=dict)
 
@@ -49,7 +56,7 @@ def customer_signed(reading: EnvelopeReading, client_role: str) -> bool:
     """Whether the customer has done their part: everybody in that role has signed, or the envelope is completed.
 
     Of use against ending a bridge (B7), never for ordering: a completion without its time counts here too, and so
-    does a signature on an envelope that was voided later.
+    does a signature on an envelope that was voided later. Of several envelopes ask `signed_by_customer`.
     """
     signers = reading.signers_of(client_role)
     return reading.status == "completed" or (bool(signers) and all(one.status == "completed" for one in signers))
@@ -58,6 +65,24 @@ def customer_signed(reading: EnvelopeReading, client_role: str) -> bool:
 def is_dead(reading: EnvelopeReading) -> bool:
     """Whether nobody can sign it any more: declined, voided, expired (a void with a reason) or deleted."""
     return reading.status in ("declined", "voided", "deleted")
+
+
+def in_force(readings: Iterable[EnvelopeReading]) -> tuple[EnvelopeReading, ...]:
+    """The envelopes that say whether the customer has signed: all but the dead that a later edition replaced (B7, Y4).
+
+    Who signed annual, and changed his mind before ours had, has signed nothing: what counts is the monthly one. One
+    that is dead without another in its place still counts, so that our own no ends nothing.
+    """
+    every = tuple(readings)
+    last: dict[str, int] = {}
+    for one in every:
+        last[one.reference] = max(one.edition, last.get(one.reference, one.edition))
+    return tuple(one for one in every if not (one.reference and is_dead(one) and one.edition < last[one.reference]))
+
+
+def signed_by_customer(readings: Iterable[EnvelopeReading], client_role: str) -> bool:
+    """Whether the customer has signed any of these envelopes that is still in force (B7)."""
+    return any(customer_signed(one, client_role) for one in in_force(readings))
 
 
 EnvelopeEvent = Signed | Declined | Voided | Expired | SignerBounced

@@ -2,6 +2,7 @@
 
 import contextlib
 import uuid
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -9,7 +10,7 @@ from pydantic import ValidationError
 
 from rules.agreement import AgreementTerms, Difference, Paper, UnreadablePaper, compare, price_text, read_paper
 from rules.authority import SignedAgreement, SignerDecision
-from rules.envelope import REFERENCE_FIELD, RUN_FIELD, EnvelopeReading, SignerReading, event_of
+from rules.envelope import EDITION_FIELD, REFERENCE_FIELD, RUN_FIELD, EnvelopeReading, SignerReading, event_of
 from rules.events import Event
 from rules.order import Frozen
 from rules.refusal import refuse
@@ -27,7 +28,6 @@ AWAITED = "envelope-awaited"
 """The tag of a run whose wait ends with what becomes of its envelope."""
 LOOK_EVERY = timedelta(minutes=15)
 BRIDGE_DAYS = 31
-EDITION_FIELD = "countersign_edition"
 FIND_SINCE = timedelta(days=400)
 NAMESPACE = uuid.UUID("3a8c1c5e-6f0b-4a57-9d3c-7f6f0a1b2c3d")
 
@@ -240,10 +240,27 @@ async def look_at_envelope(case: Case, envelope_id: str, hinted: bool, at_once: 
     event = event_of(reading)
     customers = reading.signers_of(office().settings.templates.client_role)
     if event is None and customers and all(signer.status == "completed" for signer in customers):
-        await case.journal.put(CUSTOMER_SIGNED, now.isoformat())
+        await case.journal.put(f"{CUSTOMER_SIGNED}-{envelope_id}", now.isoformat())
     if event is None:
         await case.journal.put(f"looked-{envelope_id}-{len(looks) + 1:04d}", now.isoformat())
     return event
+
+
+def only_ours_was_missing(case: Case, envelope_id: str) -> bool:
+    """Whether a look has found this very envelope signed by the customer, and not by us.
+
+    Earlier runs kept it without the envelope's id: there it speaks of the first edition alone. For a
+    later one such a key says nothing, and its next look keeps its own.
+    """
+    if case.journal.get(f"{CUSTOMER_SIGNED}-{envelope_id}") is not None:
+        return True
+    return case.request.edition == 1 and case.journal.get(CUSTOMER_SIGNED) is not None
+
+
+def edition_in(custom_fields: Mapping[str, str]) -> int:
+    """Which edition an envelope is, by its custom field. One that can't be read replaces nothing: it is the first."""
+    said = custom_fields.get(EDITION_FIELD, "")
+    return int(said) if said.isascii() and said.isdecimal() else 1
 
 
 def read_envelope(envelope: Envelope, read_at: datetime) -> EnvelopeReading:
@@ -266,6 +283,7 @@ def read_envelope(envelope: Envelope, read_at: datetime) -> EnvelopeReading:
         voided_reason=envelope.voided_reason,
         reference=envelope.custom_fields.get(REFERENCE_FIELD, ""),
         run_id=envelope.custom_fields.get(RUN_FIELD, ""),
+        edition=edition_in(envelope.custom_fields),
         signers=tuple(
             SignerReading(
                 role=signer.role_name,

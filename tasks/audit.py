@@ -26,7 +26,7 @@ from rules.audited import (
     markers_of,
 )
 from rules.cover import Held, SignedPaper
-from rules.envelope import EnvelopeReading, customer_signed
+from rules.envelope import EnvelopeReading, customer_signed, in_force
 from rules.settings import Patience
 from tasks.agreements import read_envelope
 from tasks.bridges import GUARD, OPEN
@@ -121,7 +121,7 @@ async def read_everything() -> tuple[Read, Calls]:
         else None,
         customer_signed=frozenset(
             one.reference
-            for one in envelopes or ()
+            for one in in_force(envelopes or ())
             if one.reference and customer_signed(one, settings.templates.client_role)
         ),
         markers=markers,

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import pytest
 
+from rules.audited import Kind
 from rules.bridge import reminders
 from rules.calendar import Calendar
 from tests.procedures.attacks import memory
@@ -32,6 +33,7 @@ from tests.procedures.people import (
     settings,
 )
 from tests.procedures.requests import ADA, MATTHEW, ROBERTA, SAM, TOM, bridge
+from tests.procedures.test_audit import audit, keys, table
 
 VISIO, ANNUALLY = ("Visio Plan 1", 3, "Monthly"), ("Visio Plan 1", 3, "1-Year")
 ANNUAL = {"term": "1-Year", "annual_reason": "Ada asked for it."}
@@ -208,6 +210,39 @@ async def test_a_change_of_mind_in_time_makes_it_monthly(bench: Bench) -> None:
     assert ordered(bench) == [VISIO] and booked(bench) == []
     assert len(mails(bench, to=ADA, subject="your licences go on")) == 1
     assert "Ada" not in notes(bench, REQUEST)["change of mind 1"].partition("Evidence")[0]
+
+
+async def test_a_signature_on_the_voided_annual_agreement_keeps_no_unsigned_monthly_bridge(bench: Bench) -> None:
+    """B7, Y4: signed by him alone, then his mind changed; monthly never signed: it ends, and he is told.
+
+    Until then nobody is asked to countersign, and the audit sees the bridge as unsigned.
+    """
+    run = await bought(bench, **ANNUAL)
+    annual = await bench.envelope(run)
+    bench.sandbox.post(f"envelopes/{annual}/sign", {"by": "customer"})
+    await bench.answer(run, action="look again", decided_by=WEBHOOK)
+    assert "role:countersigner" in (await bench.run(run)).tags
+    bench.sandbox.advance(hours=2)
+    said = {"to": "licences@northgate.example", "subject": "The term", "body": "We would rather have it monthly."}
+    bench.sandbox.post("mails", {"from": ADA, **said})
+    await bench.answer(run, action="look again", decided_by=TOM)
+    [evidence] = await listed(bench, run)
+    await bench.answer(run, action="customer wants monthly", decided_by=TOM, evidence=evidence)
+    assert await bench.waits_for(run) == "agreement-2"
+    assert bench.sandbox.get(f"records/docusign.envelopes/{annual}")["status"] == "voided"
+    await bench.answer(run, action="release the agreement", decided_by=ROBERTA)
+    bench.sandbox.advance(seconds=700)
+    await bench.reconcile()
+    assert "role:signer" in (await bench.run(run)).tags, "it is the customer's turn: nobody has signed monthly"
+    [subscription] = (seen := await the_bridge(bench, run)).ids.subscriptions
+    bench.sandbox.set_clock(seen.dates.cut_off + 2 * MINUTE)
+    assert_done(await audit(bench))
+    rows, _ = await table(bench)
+    assert f"{Kind.BRIDGE_NOT_ENDING.name.lower()}:{subscription}" in keys(rows)
+    await pass_the_cut_off(bench, run)
+    assert [end["subscription"] for end in booked(bench)] == [subscription]
+    assert len(mails(bench, to=ADA, subject="cancelled, it ends on")) == 1
+    assert not mails(bench, to=ROBERTA, subject="our own signature is missing")
 
 
 async def test_one_message_changes_one_mind(bench: Bench) -> None:

@@ -414,6 +414,21 @@ signers = st.lists(
 )
 
 
+@pytest.mark.parametrize("status", ["voided", "declined", "deleted"])
+def test_a_signature_on_an_edition_that_another_replaced_keeps_nothing(status: str) -> None:
+    """B7, Y4: he signed annual, changed his mind, and never signed monthly: it ends, early too where both are dead."""
+    first = dead(status=status, signers=(signer(), COUNTERSIGNER.model_copy(update={"status": "sent"})))
+    assert not builds(at_cut_off, readings=(first,)), "ours took it away, and nothing stands in its place"
+    assert builds(at_cut_off, readings=(first, unsigned(envelope_id="e-2", edition=2)))
+    assert builds(of_dead_paper, readings=(first, dead(envelope_id="e-2", edition=2)), at=AT)
+    assert not builds(at_cut_off, readings=(first, unsigned(envelope_id="e-2", edition=2, signers=(signer(),))))
+    assert not builds(at_cut_off, readings=(first, unsigned(envelope_id="e-2", edition=2, reference="CS-0002")))
+    alive = first.model_copy(update={"status": "delivered"})
+    assert not builds(at_cut_off, readings=(alive, unsigned(envelope_id="e-2", edition=2)))
+    done = reading(read_at=AT)
+    assert not builds(at_cut_off, readings=(done, unsigned(envelope_id="e-2", edition=2))), "completed binds"
+
+
 @given(st.lists(st.tuples(envelope_statuses, signers), max_size=3))
 def test_one_signature_of_the_customer_keeps_the_bridge(envelopes: list[tuple[str, list[tuple[str, str]]]]) -> None:
     """Whatever the envelopes are: any that the customer completed, none that was read, or one alive for dead paper."""

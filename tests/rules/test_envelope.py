@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rules.envelope import customer_signed, event_of, is_dead
+from rules.envelope import customer_signed, event_of, in_force, is_dead, signed_by_customer
 from rules.events import Declined, Expired, Signed, SignerBounced, Voided
 from tests.rules.examples import CLIENT, COUNTERSIGNER, MSP, NOW, reading, signer
 
@@ -118,6 +118,43 @@ def test_the_customer_has_signed_once_all_of_theirs_have(status: str, signers: l
     )
     theirs = [state for role, state in signers if role == CLIENT]
     assert customer_signed(one, CLIENT) == (bool(theirs) and set(theirs) == {"completed"})
+
+
+editions = st.lists(
+    st.tuples(st.sampled_from(["CS-1", "CS-2", ""]), st.integers(1, 3), st.sampled_from([*OUT, "completed", "voided"])),
+    max_size=5,
+)
+
+
+@given(editions)
+def test_only_a_dead_envelope_with_a_later_edition_says_nothing_any_more(made: list[tuple[str, int, str]]) -> None:
+    """B7, Y4: replaced is what is dead, and has a later edition of its own reference; nothing else drops out."""
+    readings = tuple(
+        reading(reference=reference, edition=edition, status=status, completed_at=None)
+        for reference, edition, status in made
+    )
+    kept = in_force(readings)
+    gone = [one for one in readings if one not in kept]
+    assert kept == tuple(one for one in readings if one in kept), "in the order in which they were read"
+    assert all(one.status == "voided" and one.reference for one in gone)
+    for one in readings:
+        later = any(other.reference == one.reference and other.edition > one.edition for other in readings)
+        assert (one in gone) == (one.status == "voided" and bool(one.reference) and later)
+    assert bool(kept) == bool(readings), "the last edition always speaks"
+
+
+def test_the_customers_signature_counts_until_another_edition_is_in_its_place() -> None:
+    """B7: voided or declined by ours it still counts, alone or the latest; replaced it doesn't, nor for another's."""
+    theirs = (signer(status="completed"), signer(role=MSP, status="sent", signed_at=None))
+    signed = reading(status="voided", completed_at=None, signers=theirs)
+    unsigned = (signer(status="delivered", signed_at=None),)
+    second = reading(status="sent", completed_at=None, edition=2, signers=unsigned)
+    assert signed_by_customer((signed,), CLIENT)
+    assert not signed_by_customer((signed, second), CLIENT)
+    assert signed_by_customer((signed, second.model_copy(update={"reference": "CS-0002"})), CLIENT)
+    assert signed_by_customer((signed, second.model_copy(update={"signers": theirs, "status": "declined"})), CLIENT)
+    assert signed_by_customer((signed.model_copy(update={"status": "sent"}), second), CLIENT), "it can be completed yet"
+    assert not signed_by_customer((), CLIENT)
 
 
 @given(st.booleans(), st.lists(signing, max_size=3))
