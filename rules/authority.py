@@ -20,6 +20,10 @@ class NotCovered(Exception):
     """The evidence doesn't cover this write. Says what differs, the clause and the way out; nothing was sent."""
 
 
+class ReadTooLongAgo(NotCovered):
+    """Nothing else speaks against the write: the evidence is to be read anew, and it can be tried again."""
+
+
 class OrderAuthority(Protocol):
     """Anything that can allow an order: it says no by raising `NotCovered`."""
 
@@ -143,16 +147,11 @@ class SignedAgreement(Frozen):
         )
 
     def assert_covers(self, order: LicenceOrder) -> None:
-        """Raise `NotCovered` unless exactly this order was signed for, and was read just now."""
+        """Raise `NotCovered` unless exactly this order was signed for; `ReadTooLongAgo` unless it was read just now."""
         why_not = why_not_signed(self.reading, self.client_role)
         if why_not is not None:
             raise NotCovered(f"{why_not}: it does not cover the order {order.reference} (N5). Nothing was ordered.")
         against: list[str] = []
-        age = order.at - self.reading.read_at
-        if not timedelta(0) <= age <= FRESH:
-            against.append(
-                f"the envelope was read at {self.reading.read_at:%Y-%m-%d %H:%M:%S} UTC, not just before ordering"
-            )
         paper = self.paper
         if self.reading.reference and self.reading.reference != order.reference:
             against.append(f"the envelope belongs to {self.reading.reference}, this order to {order.reference}")
@@ -170,11 +169,19 @@ class SignedAgreement(Frozen):
             against.append(
                 f"signed by {', '.join(unauthorised)}, who may not sign for {order.customer} (or not this much)"
             )
+        refusal: type[NotCovered] = NotCovered
+        way_out = "Void it and have the right terms signed, or start anew."
+        if not timedelta(0) <= order.at - self.reading.read_at <= FRESH:
+            if not against:
+                refusal, way_out = ReadTooLongAgo, "Read it again, and order then."
+            against.append(
+                f"the envelope was read at {self.reading.read_at:%Y-%m-%d %H:%M:%S} UTC, not just before ordering"
+            )
         if against:
-            raise NotCovered(
+            raise refusal(
                 f"Envelope {self.reading.envelope_id} does not cover the order {order.reference} (N5): "
                 + "; ".join(against)
-                + ". Nothing was ordered. Void it and have the right terms signed, or start anew."
+                + f". Nothing was ordered. {way_out}"
             )
 
 

@@ -11,7 +11,7 @@ from typing import Protocol, Self
 from pydantic import AwareDatetime, model_validator
 
 from rules.agreement import price_text
-from rules.authority import FRESH, NotCovered, Somebody, built_again
+from rules.authority import FRESH, NotCovered, ReadTooLongAgo, Somebody, built_again
 from rules.bridge import OfferedLine, TermsOffer, bridge_reference
 from rules.order import Billing, Filled, Frozen, LicenceOrder, OrderLine, Term
 from rules.people import AuthorisedContact, same_address
@@ -207,16 +207,22 @@ class WrittenConfirmation(Frozen):
         return self.written.authority_id
 
     def assert_covers(self, order: LicenceOrder) -> None:
-        """Raise `NotCovered` unless exactly this month was confirmed, in time, and was read just now."""
+        """Raise `NotCovered` unless exactly this month was confirmed in time; `ReadTooLongAgo` if not read just now."""
         one = built_again(
             self, f"The confirmation does not cover the order {order.reference} (B2). Nothing was ordered"
         )
         against = [*one._against_term(order), *one._against_moment(order), *one._against_words(order)]
+        refusal: type[NotCovered] = NotCovered
+        way_out = "Mail new terms, or wait for the agreement."
+        if not timedelta(0) <= order.at - one.written.read_at <= FRESH:
+            if not against:
+                refusal, way_out = ReadTooLongAgo, "Read it again, and order then."
+            against.append(f"it was read at {one.written.read_at:%Y-%m-%d %H:%M:%S} UTC, not just before ordering")
         if against:
-            raise NotCovered(
+            raise refusal(
                 f"The confirmation of {one.written.sender} does not cover the order {order.reference} (B2): "
                 + "; ".join(against)
-                + ". Nothing was ordered. Mail new terms, or wait for the agreement."
+                + f". Nothing was ordered. {way_out}"
             )
 
     def _against_term(self, order: LicenceOrder) -> list[str]:
@@ -234,8 +240,6 @@ class WrittenConfirmation(Frozen):
 
     def _against_moment(self, order: LicenceOrder) -> list[str]:
         against = []
-        if not timedelta(0) <= order.at - self.written.read_at <= FRESH:
-            against.append(f"it was read at {self.written.read_at:%Y-%m-%d %H:%M:%S} UTC, not just before ordering")
         if self.reading is not None and self.reading.at > order.at:
             against.append(f"{self.reading.by}'s reading is from after the order")
         if order.at > self.good_until:

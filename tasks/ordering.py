@@ -1,8 +1,10 @@
 """The order at Pax8: once, on an authority that is marked as used before the write (decisions 1 and 3, I1, I3)."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from rules.authority import NotCovered, OrderAuthority
+from rules.authority import NotCovered, OrderAuthority, ReadTooLongAgo
 from rules.bridge import bridge_reference
 from rules.refusal import Problem, Refused
 from rules.request import CheckedRequest
@@ -34,7 +36,8 @@ async def place_order(request: CheckedRequest, basis: Basis, attempt: int) -> Pl
     Cut off after the marker, the next attempt looks for a new order that equals this one and adopts it; where
     there is none, or what is there can't be read, it raises `UnclearOrder`. Raises `NotSigned`, `NotCovered`,
     `ConfirmationTooOld`, `AuthorityUsed`, Pax8's `Refused`: in each of these nothing was ordered. `Unavailable` where
-    Autotask won't say whether a marker is there.
+    Autotask won't say whether a marker is there, or where the vendors were so slow that the evidence must be read anew:
+    nothing was ordered then either, and the authority is free.
     """
     pax8 = office().pax8
     try:
@@ -46,7 +49,8 @@ async def place_order(request: CheckedRequest, basis: Basis, attempt: int) -> Pl
     order = await catalogue.build_order(request)
     authority = await read_authority(basis, request)
     order = order.model_copy(update={"at": office().clock.now()})
-    authority.assert_covers(order)
+    with read_anew_if_old():
+        authority.assert_covers(order)
     assert_mapped_products(authority, order)
     await assert_right_customer(request, authority)
     await assert_no_other_order(request, authority.authority_id)
@@ -72,6 +76,10 @@ async def place_order(request: CheckedRequest, basis: Basis, attempt: int) -> Pl
     order = order.model_copy(update={"at": office().clock.now()})
     try:
         placed = await pax8.place_order(order, authority)
+    except NotCovered as no:  # said before anything was sent
+        await give_back(request, authority.authority_id, marker, str(no))
+        with read_anew_if_old():
+            raise
     except (VendorRefused, Unauthorised, RateLimited, Unavailable) as certain:  # in each of these nothing was ordered
         await free(request, authority.authority_id, f"Pax8 did not take it: {certain.message}")
         raise
@@ -89,6 +97,27 @@ async def may_be_out(authority_id: str) -> bool:
         return await first_holder(authority_id) is not None
     except VendorRefused as no:
         raise Unavailable("Autotask", f"whether {authority_id} was used can't be read: {no.message}") from None
+
+
+@contextmanager
+def read_anew_if_old() -> Iterator[None]:
+    """Evidence that is only too old by now is no refusal: the step reads it anew. Nothing was sent."""
+    try:
+        yield
+    except ReadTooLongAgo as old:
+        raise Unavailable("Evidence in time", f"the vendors were slow, so it is tried again. {old}") from None
+
+
+async def give_back(request: CheckedRequest, authority_id: str, marker: int, why: str) -> None:
+    """Free the authority that this very process had marked, and of which it has made no use.
+
+    By the run's own process only, and while that marker is the one that holds: whoever has taken the run over meanwhile
+    may have ordered under one of its own. Raises `Abort` where the run isn't this process's any more.
+    """
+    await assert_run_is_ours()
+    first = await first_holder(authority_id)
+    if first is not None and first.id == marker:
+        await free(request, authority_id, why)
 
 
 async def assert_right_customer(request: CheckedRequest, authority: OrderAuthority) -> None:

@@ -1,10 +1,17 @@
 """What is looked at before each try to order, and what a try that sent nothing leaves behind (A1, N5, I3)."""
 
+import contextlib
+from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from prefect.exceptions import Abort
 
+from rules.authority import FRESH
+from tasks import ordering
+from tasks.clock import Clock
+from tests.procedures.attacks import checked, orders, paper, try_to_order
 from tests.procedures.bridges import MINUTE, bought, pass_the_cut_off, pass_to, the_bridge
 from tests.procedures.harness import Bench, plain
 from tests.procedures.people import WEBHOOK, assert_done, launch_to_signature, ordered, sign
@@ -104,3 +111,57 @@ async def test_a_refused_order_is_not_tried_again_on_what_was_read_weeks_ago(ben
     assert not ordered(bench)
     assert_done(await bench.answer(run, action="accept", decided_by=ROBERTA))
     assert ordered(bench) == [VISIO]
+
+
+def slow_after_the_marker(monkeypatch: pytest.MonkeyPatch, times: int) -> list[int]:
+    """So many times the vendors take more than five minutes once the marker is written; the markers so far."""
+    markers: list[int] = []
+    now, add_marker = Clock.now, ordering.add_marker
+
+    async def slowly(*given: Any) -> int:
+        markers.append(await add_marker(*given))
+        return markers[-1]
+
+    def later(clock: Clock) -> datetime:
+        return now(clock) + min(len(markers), times) * (FRESH + MINUTE)
+
+    monkeypatch.setattr(ordering, "add_marker", slowly)
+    monkeypatch.setattr(Clock, "now", later)
+    return markers
+
+
+async def test_slow_vendors_between_evidence_and_order_burn_no_paper(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The paper is too old once its marker stands: the marker is freed, the paper read anew, and ordered on, once."""
+    request = await checked(bench)
+    envelope = paper(bench, request)
+    markers = slow_after_the_marker(monkeypatch, times=1)
+    [outcome] = await try_to_order([(request, envelope)])
+    assert outcome.startswith("ordered"), outcome
+    assert len(orders(bench)) == 1
+    assert len(markers) == 2, "one of each reading"
+
+
+async def test_a_survivor_whose_paper_is_too_old_frees_no_marker_of_its_successor(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever goes on with the run may have ordered under a marker of its own by then."""
+    request = await checked(bench)
+    envelope = paper(bench, request)
+    slow_after_the_marker(monkeypatch, times=50)
+    ours = ordering.assert_run_is_ours
+    asked: list[bool] = []
+
+    async def taken_over_when_it_is_too_late() -> None:
+        asked.append(True)
+        if len(asked) > 1:
+            raise Abort("not the run's own any more")
+        await ours()
+
+    monkeypatch.setattr(ordering, "assert_run_is_ours", taken_over_when_it_is_too_late)
+    with contextlib.suppress(Abort):
+        await try_to_order([(request, envelope)])
+    assert len(asked) == 2 and not orders(bench)
+    titles = [one["title"] for one in bench.sandbox.records("autotask.ticketnotes")]
+    assert not [title for title in titles if "not used" in title]

@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from rules.agreement import AgreementTerms
-from rules.authority import FRESH, NotCovered, SignedAgreement, SignerDecision
+from rules.authority import FRESH, NotCovered, ReadTooLongAgo, SignedAgreement, SignerDecision
 from rules.order import Billing, LicenceOrder, Term
 from rules.people import AuthorisedContact
 from tests.rules import strategies
@@ -120,6 +120,16 @@ def test_a_reading_counts_for_five_minutes_and_not_before_it_is_made(age: timede
     placed = order()
     one = agreement(reading=reading(read_at=placed.at - age))
     assert covers(one, placed) == (timedelta(0) <= age <= FRESH)
+
+
+def test_what_is_only_read_too_long_ago_is_told_from_what_was_not_signed_for() -> None:
+    """The first is read anew and ordered then; anything else beside it makes it a refusal."""
+    old = agreement(reading=reading(read_at=NOW - FRESH - timedelta(seconds=1)))
+    with pytest.raises(ReadTooLongAgo, match="not just before ordering"):
+        old.assert_covers(order())
+    with pytest.raises(NotCovered, match="not just before ordering") as no:
+        old.assert_covers(order(customer="Fabrikam Inc"))
+    assert not isinstance(no.value, ReadTooLongAgo)
 
 
 @pytest.mark.parametrize("age", [timedelta(0), FRESH])

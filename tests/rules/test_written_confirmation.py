@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from rules.agreement import AgreementTerms
-from rules.authority import FRESH, NotCovered
+from rules.authority import FRESH, NotCovered, ReadTooLongAgo
 from rules.bridge import TermsOffer, bridge_reference
 from rules.order import Billing, LicenceOrder, Term
 from rules.people import AuthorisedContact
@@ -126,6 +126,16 @@ def test_the_word_must_be_read_in_the_five_minutes_before_ordering(age: timedelt
     """To the microsecond; a reading from after the order neither."""
     one = confirmation(written=written(read_at=NOW - age))
     assert covers(one, bridge_order()) == (timedelta(0) <= age <= FRESH)
+
+
+def test_a_confirmation_that_is_only_read_too_long_ago_is_read_anew() -> None:
+    """It is told from one that doesn't cover the order."""
+    old = confirmation(written=written(read_at=NOW - FRESH - timedelta(seconds=1)))
+    with pytest.raises(ReadTooLongAgo, match="not just before ordering"):
+        old.assert_covers(bridge_order())
+    with pytest.raises(NotCovered, match="not just before ordering") as no:
+        old.assert_covers(bridge_order(currency="EUR"))
+    assert not isinstance(no.value, ReadTooLongAgo)
 
 
 @pytest.mark.parametrize("age", [timedelta(0), FRESH])
