@@ -9,25 +9,22 @@ from pydantic import Field
 
 from flows import new_tenant, purchase, terms
 from flows.agreement import what_was_signed
+from flows.bridge_deadline import follow, set_up_deadline
 from flows.bridge_ends import see_it_through
 from flows.decisions import end_without_order
 from flows.meanwhile import Meanwhile
 from flows.new_subscription import Day
 from flows.ordering import check_before_ordering, order
-from flows.provisioning import follow_provisioning
 from flows.terms import Agreed
 from rules.events import Signed
 from rules.order import Billing, Term
 from rules.request import MOST_SEATS, BridgeLaunch, CheckedRequest
 from tasks import agreements, bridge_letters
 from tasks.authority import ConfirmationTooOld
-from tasks.bridges import DATES, OPEN, Bridge, book_deadline, dates_of, open_bridge_reminder
-from tasks.case import Case, ticket_link
-from tasks.ending import BridgeIds
-from tasks.licences import Licence, PlacedOrder, read_licences
+from tasks.bridges import DATES, Bridge
+from tasks.case import Case
 from tasks.markers import first_holder
 from tasks.new_tenant import known_by_now
-from tasks.office import office
 from tasks.procedure import conduct
 from tasks.requests import check_request
 from tasks.tickets import open_ticket
@@ -207,7 +204,7 @@ async def buy(case: Case, paper: Meanwhile, agreed: Agreed, round_: int) -> Brid
             return signed
         placed = await order(case, paper.envelope, agreed.basis)
         licences = await follow(case, wanted, paper, placed)
-        bought = await set_up_deadline(case, wanted, paper, licences, placed.placed_at.isoformat())
+        bought = await set_up_deadline(case, wanted, paper, licences, placed)
         await new_tenant.start_set_up(case)
         await case.send(bridge_letters.true_dates(case, bought, wanted.term))
         await tell_earlier_cut_off(case, bought, agreed)
@@ -220,17 +217,6 @@ async def buy(case: Case, paper: Meanwhile, agreed: Agreed, round_: int) -> Brid
     return bought
 
 
-async def follow(case: Case, wanted: CheckedRequest, paper: Meanwhile, placed: PlacedOrder) -> tuple[Licence, ...]:
-    """Follow provisioning. What has an end renews after it, pending or not: its deadline waits for no more (I4)."""
-
-    async def is_bound() -> None:
-        there = await read_licences(placed, case.request.customer.pax8_id, case.request.term)
-        if all(one.subscription_id and one.renews for one in there):
-            await set_up_deadline(case, wanted, paper, there, placed.placed_at.isoformat())
-
-    return await follow_provisioning(case, placed, is_bound)
-
-
 def as_offered(wanted: CheckedRequest, agreed: Agreed) -> CheckedRequest:
     """The bridge's own order, at the prices that the customer confirmed, whatever the agreement says by now."""
     month = wanted.for_bridge()
@@ -240,58 +226,6 @@ def as_offered(wanted: CheckedRequest, agreed: Agreed) -> CheckedRequest:
         for line in month.lines
     )
     return month.model_copy(update={"lines": lines, "end": None})
-
-
-async def set_up_deadline(
-    case: Case, wanted: CheckedRequest, paper: Meanwhile, licences: tuple[Licence, ...], ordered_at: str
-) -> Bridge:
-    """B4, B7: the reminder ticket, and the run that looks at DocuSign right after the cut-off. Kept from then on.
-
-    What was kept while it was pending has the licences as they are by now.
-    """
-    kept = case.journal.get(DATES)
-    if kept is None:
-        kept = await book_it_all(case, wanted, paper, licences, ordered_at)
-    bought, calendar = Bridge.model_validate(kept), office().settings.calendar
-    if not all(one.settled for one in bought.licences):
-        bought = bought.model_copy(update={"licences": licences})
-    link = ticket_link(office().settings.autotask_url, bought.ids.reminder_id)
-    case.links["Reminder ticket"] = link
-    await case.record(
-        "reminder and deadline",
-        f"Reminder ticket opened; unsigned by {calendar.in_words(bought.dates.cut_off)} it is cancelled, and ends on "
-        f"{bought.dates.term_end}.",
-        link=link,
-    )
-    return bought
-
-
-async def book_it_all(
-    case: Case, wanted: CheckedRequest, paper: Meanwhile, licences: tuple[Licence, ...], ordered_at: str
-) -> dict[str, Any]:
-    """Ticket, run and tags, each once; the bridge is remembered when all of them stand."""
-    dates = dates_of(licences, case.now())
-    reminder_id = await open_bridge_reminder(case, wanted, dates, licences)
-    assert wanted.bridge is not None  # noqa: S101 - only a bridge comes here
-    ids = BridgeIds(
-        reference=case.reference,
-        ticket_id=wanted.ticket_id,
-        reminder_id=reminder_id,
-        envelope_id=paper.envelope.envelope_id,
-        subscriptions=tuple(licence.subscription_id for licence in licences),
-        contact=wanted.bridge.contact.email,
-        requester=case.requester.email,
-        senior=wanted.senior.email,
-        procedure_run_id=str(case.run_id),
-    )
-    bought = Bridge.model_validate(
-        {"ids": ids, "dates": dates, "licences": licences, "ordered_at": ordered_at},
-    )
-    await book_deadline(ids, dates.cut_off)
-    await case.tag(OPEN, f"bridge-of:{case.reference}", f"month-ends:{dates.commitment_end.isoformat()}")
-    await case.tag(*(f"sub:{one}" for one in ids.subscriptions))
-    kept: dict[str, Any] = await case.journal.put(DATES, bought.model_dump(mode="json"))
-    return kept
 
 
 async def tell_earlier_cut_off(case: Case, bought: Bridge, agreed: Agreed) -> None:

@@ -19,7 +19,7 @@ from rules.refusal import refuse
 from rules.request import CheckedRequest
 from tasks import bridge_letters
 from tasks.agreements import read_envelopes_of
-from tasks.bridges import DEADLINE, book_guard, deadline_runs, request_of, wake_procedure
+from tasks.bridges import DEADLINE, book_guard, deadline_runs, request_of, subscriptions_in, wake_procedure
 from tasks.case import Case, Subject
 from tasks.contacts import authorised_contacts
 from tasks.decision import Verdict, decide, take_back_unsigned, verdict_of
@@ -49,6 +49,7 @@ PUT_OFFS_UNTOLD = 2
 """So often a vendor's silence at the cut-off is nobody's business yet; then a person is told, and we go on trying."""
 RENEWED = timedelta(days=40)
 """A month's bridge whose term ends later than this after its start has renewed."""
+NO_END = "Pax8 shows no end of the month, so none can be booked."
 RENEWED_LONG_AGO = (
     "It renewed unsigned more than seven days ago: the vendor refunds nothing any more. We book its end after the next "
     "cut-off, unless you book it before."
@@ -84,7 +85,7 @@ async def signature_deadline(
         senior: Mail address of the senior colleague on the reminder.
         procedure_run_id: The bridge's own flow run, which may be gone.
     """
-    ids = BridgeIds(
+    every = BridgeIds(
         reference=reference.strip(),
         ticket_id=ticket_id,
         reminder_id=reminder_id,
@@ -97,12 +98,15 @@ async def signature_deadline(
     )
 
     async def procedure(case: Case) -> State[Any]:
-        terms = await identify(case, ids)
-        await case.tag(DEADLINE, f"deadline-of:{ids.reference}")
-        if await an_older_run_is_at_it(case, ids):
+        terms = await identify(case, every)
+        await case.tag(DEADLINE, f"deadline-of:{every.reference}")
+        left = await left_by_older_runs(case, every)
+        if not left:
             return Cancelled(
                 name="Superseded", message="An older run of this deadline is at it; this one does nothing."
             )
+        ids = every.model_copy(update={"subscriptions": left})
+        terms = [term for term in terms if term.subscription_id in left]
         try:
             return await decide_and_act(case, ids, terms)
         except TRANSIENT as fault:
@@ -118,19 +122,22 @@ async def signature_deadline(
     return await conduct(procedure)
 
 
-async def an_older_run_is_at_it(case: Case, ids: BridgeIds) -> bool:
-    """Whether a run of the same deadline that was created before is awake, due or waits for a person (I3)."""
+async def left_by_older_runs(case: Case, ids: BridgeIds) -> tuple[str, ...]:
+    """The subscriptions for which no run of this deadline, created before, is awake, due or waits for a person (I3)."""
     runs = await deadline_runs(ids.reference)
     me = next((run for run in runs if run.id == case.run_id), None)
-    soon = datetime.now(UTC) + AFTER
-    return me is not None and any(
-        (str(run.created), str(run.id)) < (str(me.created), str(me.id))
-        and (
-            run.state_type in (StateType.PENDING, StateType.RUNNING, StateType.PAUSED)
-            or (run.state_type is StateType.SCHEDULED and (run.next_scheduled_start_time or soon) <= soon)
-        )
-        for run in runs
-    )
+    soon, taken = datetime.now(UTC) + AFTER, set[str]()
+    for run in runs:
+        if (
+            me is not None
+            and (str(run.created), str(run.id)) < (str(me.created), str(me.id))
+            and (
+                run.state_type in (StateType.PENDING, StateType.RUNNING, StateType.PAUSED)
+                or (run.state_type is StateType.SCHEDULED and (run.next_scheduled_start_time or soon) <= soon)
+            )
+        ):
+            taken |= subscriptions_in(run)
+    return tuple(one for one in ids.subscriptions if one not in taken)
 
 
 async def identify(case: Case, ids: BridgeIds) -> list[TermReading]:
@@ -199,8 +206,10 @@ async def decide_and_act(case: Case, ids: BridgeIds, terms: list[TermReading]) -
         if case.now() < cut_off:
             await tell_by_hand(case, ids, renewed, RENEWED_LONG_AGO, "today", "renewed-long-ago")
             await sleep_until(case, cut_off + AFTER, f"Renewed unsigned; the cut-off is {calendar.in_words(cut_off)}")
-        if any(term.commitment_end is None for term in live):
-            return await hand_to_person(case, ids, live, "Pax8 shows no end of the month, so none can be booked.")
+        endless = [term for term in live if term.commitment_end is None]
+        live = [term for term in live if term.commitment_end is not None]
+        if endless and len(endless) == len(terms):
+            return await hand_to_person(case, ids, endless, NO_END)
         why = "; ".join(f"{reading.envelope_id} {reading.status}" for reading in readings) or "no envelope"
         found = await decide(
             ids.reference, ids.reminder_id, Verdict.UNSIGNED, f"DocuSign at {case.now():%H:%M} UTC: {why}"
@@ -212,6 +221,10 @@ async def decide_and_act(case: Case, ids: BridgeIds, terms: list[TermReading]) -
             return await decide_and_act(case, ids, terms)
         if unbooked:
             return await try_again(case, ids, live, unbooked)
+        if endless:
+            ended = [await read_term(one.subscription_id) for one in terms if one not in endless]
+            await tell_everybody(case, ids, ended, cut_off, whole=False)
+            return await hand_to_person(case, ids, endless, NO_END)
     return await tell_everybody(case, ids, [await read_term(term.subscription_id) for term in terms], cut_off)
 
 
@@ -265,8 +278,13 @@ async def try_again(case: Case, ids: BridgeIds, live: list[TermReading], unbooke
     raise AssertionError("unreachable")
 
 
-async def tell_everybody(case: Case, ids: BridgeIds, terms: list[TermReading], cut_off: datetime) -> State[Any]:
-    """The customer, contracts, requester, senior, billing and the reminder are told; guards are set (B7)."""
+async def tell_everybody(
+    case: Case, ids: BridgeIds, terms: list[TermReading], cut_off: datetime, whole: bool = True
+) -> State[Any]:
+    """The customer, contracts, requester, senior, billing and the reminder are told; guards are set (B7).
+
+    `whole`: nothing of the bridge is left to book, so that the reminder is done.
+    """
     settings, calendar = office().settings, office().settings.calendar
     request = await request_of(ids)
     ends = {term.subscription_id: calendar.term_end(term.booked or term.commitment_end or case.now()) for term in terms}
@@ -296,7 +314,8 @@ async def tell_everybody(case: Case, ids: BridgeIds, terms: list[TermReading], c
     await case.send(bridge_letters.ends_for_us("bridge-ends-us", case, to, lines, last, why))
     text = f"{why} Booked to end on {last}, read back; customer, contracts, requester, senior and billing were told."
     await note_stage(ids.reference, ids.reminder_id, "cancelled", text, "DocuSign", case.run_link, False)
-    await complete_ticket(ids.reminder_id, f"{text} ({ids.reference})")
+    if whole:
+        await complete_ticket(ids.reminder_id, f"{text} ({ids.reference})")
     await case.record("unsigned at the cut-off", text, by="DocuSign")
     for term in terms:
         await book_guard(ids, term.subscription_id, "unsigned", case.now() + DAY, ends[term.subscription_id])

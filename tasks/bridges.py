@@ -68,9 +68,12 @@ async def open_bridge_reminder(
     )
 
 
-async def book_deadline(ids: BridgeIds, cut_off: datetime, generation: int = 1) -> None:
-    """Schedule the look at DocuSign for right after the cut-off, once for bridge, cut-off and generation (B7)."""
-    key = f"deadline-{ids.reference}-{cut_off:%Y%m%dT%H%M}-{generation}"
+async def book_deadline(ids: BridgeIds, cut_off: datetime, generation: int = 1, late: str = "") -> None:
+    """Schedule the look at DocuSign for right after the cut-off, once for bridge, cut-off and generation (B7).
+
+    `late`: the subscriptions that turned up after the bridge was first booked; once for these, too.
+    """
+    key = f"deadline-{ids.reference}-{cut_off:%Y%m%dT%H%M}-{generation}{'-' if late else ''}{late}"
     at = cut_off + timedelta(minutes=1)
     await book_timed(SIGNATURE_DEADLINE, at, key, parameters_of(ids), (DEADLINE, f"deadline-of:{ids.reference}"))
 
@@ -122,6 +125,26 @@ async def take_off_deadline(reference: str, why: str) -> None:
             if run.state_type is StateType.SCHEDULED:
                 state: Cancelled = Cancelled(name="Taken off", message=why)  # type: ignore[valid-type]
                 await client.set_flow_run_state(run.id, state)
+
+
+async def replace_deadlines(ids: BridgeIds) -> None:
+    """Take off the deadlines that know fewer of the bridge's subscriptions; one that runs does what it knows."""
+    async with get_client() as client:
+        for run in await deadline_runs(ids.reference):
+            if run.state_type is StateType.SCHEDULED and subscriptions_in(run) < set(ids.subscriptions):
+                state: Cancelled = Cancelled(name="Replaced", message="Another deadline has all of the bridge.")  # type: ignore[valid-type]
+                await client.set_flow_run_state(run.id, state)
+
+
+def subscriptions_in(run: FlowRun) -> set[str]:
+    """The Pax8 ids that a deadline's run was booked for."""
+    return set(str((run.parameters or {}).get("subscriptions", "")).split())
+
+
+def bridge_in(journal: Journal) -> Bridge | None:
+    """The bridge that a run has bought, by its memory, with every line that turned up later; None before that."""
+    kept = journal.starting(DATES)
+    return Bridge.model_validate(kept[max(kept)]) if kept else None
 
 
 def stands_for(run: FlowRun) -> bool:

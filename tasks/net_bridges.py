@@ -6,7 +6,7 @@ from uuid import UUID
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.variables import Variable
 
-from tasks.bridges import DATES, DEADLINE, OPEN, Bridge, book_deadline, stands_for
+from tasks.bridges import DEADLINE, OPEN, Bridge, book_deadline, bridge_in, stands_for
 from tasks.each import each
 from tasks.ending import read_terms
 from tasks.journal import Journal
@@ -142,8 +142,7 @@ async def tell_refused(bought: Bridge, refused: FlowRun) -> None:
 
 async def bridge_of(run_id: UUID) -> Bridge | None:
     """The bridge that a run has bought, by its memory."""
-    kept = (await Journal.load(run_id)).get(DATES)
-    return Bridge.model_validate(kept) if kept is not None else None
+    return bridge_in(await Journal.load(run_id))
 
 
 async def read_months(open_now: list[FlowRun]) -> list[Found]:

@@ -1,6 +1,8 @@
 """A bridge on its straight roads: confirmed by mail, bought for a month, and brought to each of its ends (B, Y)."""
 
 from datetime import timedelta
+from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -12,6 +14,7 @@ from tests.procedures.bridges import (
     offered,
     pass_the_cut_off,
     pass_to,
+    reference,
     the_bridge,
 )
 from tests.procedures.harness import Bench
@@ -130,3 +133,96 @@ async def test_a_bridge_that_provisions_for_ever_has_its_deadline(bench: Bench, 
     reminders = [one for one in bench.sandbox.records("autotask.tickets") if one["id"] == found.ids.reminder_id]
     assert len(reminders) == 1 and len(await bench.runs("signature-deadline")) == 1
     assert ordered(bench) == [VISIO]
+
+
+async def hung(bench: Bench) -> tuple[UUID, str, str]:
+    """A bridge of two lines, pending, with no end shown; a minute later Visio is there. Then Visio's id, and the
+    other's."""
+    run = await offered(bench, further_lines="2 | Power BI Pro | Power BI Pro")
+    bench.sandbox.post("pax8/provisioning", {"mode": "stuck"})
+    bench.sandbox.post("pax8/next-order", {"term_end": "missing"})
+    await confirm(bench, run)
+    assert await bench.waits_for(run) == "bridge-provisioning"
+    pending = {one["productName"]: one["id"] for one in bench.sandbox.records("pax8.subscriptions") if is_pending(one)}
+    visio = next(one for name, one in pending.items() if name.startswith("Visio"))
+    [other] = [one for one in pending.values() if one != visio]
+    bench.sandbox.post(f"pax8/subscriptions/{visio}/term", {"end": "shown"})
+    bench.sandbox.post(f"pax8/subscriptions/{visio}/settle")
+    return run, visio, other
+
+
+def is_pending(one: dict[str, Any]) -> bool:
+    return bool(one["status"] == "PendingManual")
+
+
+async def deadlines(bench: Bench, run: UUID) -> list[tuple[str, set[str]]]:
+    """The bridge's deadlines, oldest first: what became of each, and its subscriptions."""
+    tag = f"deadline-of:{await reference(bench, run)}"
+    runs = [one for one in await bench.runs("signature-deadline") if tag in one.tags]
+    return [
+        (one.state_name or "", set(one.parameters["subscriptions"].split()))
+        for one in sorted(runs, key=lambda one: str(one.created))
+    ]
+
+
+async def test_a_line_that_turns_up_late_hinders_no_other_and_joins_its_deadline(bench: Bench) -> None:
+    """B4, B7: what is there has reminder and deadline; what isn't is a person's after a business day, and is added."""
+    async with settings(provisioning_inline_seconds=0.0):
+        run, visio, other = await hung(bench)
+        company = bench.sandbox.get(f"records/pax8.subscriptions/{other}")["companyId"]
+        bench.sandbox.change("pax8.subscriptions", other, companyId="not shown yet")
+        await pass_to(bench, bench.sandbox.now() + timedelta(minutes=20))
+        assert await deadlines(bench, run) == [("Scheduled", {visio})]
+        assert {"bridge-open", f"sub:{visio}"} <= set((await bench.run(run)).tags)
+        assert not mails(bench, to=TOM, subject="a person must act")
+        await pass_to(bench, bench.sandbox.now() + timedelta(days=4))
+        [mail] = mails(bench, to=TOM, subject="a person must act before")
+        assert "not there yet" in mail.text and SAM in mail.to
+        bench.sandbox.change("pax8.subscriptions", other, companyId=company)
+        bench.sandbox.post(f"pax8/subscriptions/{other}/term", {"end": "shown"})
+        await pass_to(bench, bench.sandbox.now() + timedelta(minutes=20))
+        assert await deadlines(bench, run) == [("Replaced", {visio}), ("Scheduled", {visio, other})]
+        assert f"sub:{other}" in (await bench.run(run)).tags
+        await pass_the_cut_off(bench, run)
+    assert {one["subscription"] for one in booked(bench)} == {visio, other}
+    assert len(mails(bench, to=ADA, subject="cancelled, it ends on")) == 1
+    stuck = [one for one in bench.sandbox.records("autotask.tickets") if ":stuck" in (one["externalID"] or "")]
+    assert len(stuck) == 1
+
+
+async def test_a_pending_line_without_an_end_keeps_no_other_from_ending(bench: Bench) -> None:
+    """Words, B7: its month is taken to end one after the order; at the cut-off Visio is booked, it is a person's."""
+    async with settings(provisioning_inline_seconds=0.0):
+        run, visio, other = await hung(bench)
+        await pass_to(bench, bench.sandbox.now() + timedelta(days=4))
+        assert await deadlines(bench, run) == [("Scheduled", {visio, other})]
+        assert mails(bench, to=TOM, subject="a person must act before")
+        await pass_the_cut_off(bench, run)
+    assert [one["subscription"] for one in booked(bench)] == [visio]
+    [told] = mails(bench, to=ADA, subject="cancelled, it ends on")
+    assert "Visio" in told.subject and "Power BI" not in told.subject
+    [mail] = mails(bench, to=TOM, subject="a person must act today")
+    assert other in mail.text and visio not in mail.text
+    assert [name for name, _ in await deadlines(bench, run)] == ["Handed to a person"]
+
+
+async def test_pending_without_an_end_it_has_its_deadline_after_a_business_day(bench: Bench) -> None:
+    """Words, I4: a month from the order's day is taken, a person is told; once the end shows it is booked."""
+    async with settings(provisioning_inline_seconds=0.0):
+        run = await offered(bench)
+        bench.sandbox.post("pax8/provisioning", {"mode": "stuck"})
+        bench.sandbox.post("pax8/next-order", {"term_end": "missing"})
+        await confirm(bench, run)
+        day = bench.sandbox.now().date()
+        assert await deadlines(bench, run) == []
+        await pass_to(bench, bench.sandbox.now() + timedelta(days=4))
+        found = await the_bridge(bench, run)
+        [subscription] = found.ids.subscriptions
+        assert found.dates.start == day
+        assert await deadlines(bench, run) == [("Scheduled", {subscription})]
+        assert "bridge-open" in (await bench.run(run)).tags
+        assert mails(bench, to=TOM, subject="a person must act before")
+        assert bench.sandbox.get(f"records/autotask.tickets/{found.ids.reminder_id}")
+        bench.sandbox.post(f"pax8/subscriptions/{subscription}/term", {"end": "shown"})
+        await pass_the_cut_off(bench, run)
+    assert [one["subscription"] for one in booked(bench)] == [subscription]
