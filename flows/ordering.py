@@ -11,7 +11,7 @@ from rules.refusal import Refused
 from tasks import ordering, purchase_letters, unclear_orders
 from tasks.agreements import DraftedEnvelope, NotSigned
 from tasks.authority import Basis, SignedPaper
-from tasks.bridges import DATES, Bridge
+from tasks.bridges import bridge_in
 from tasks.case import Case
 from tasks.casefile import in_markdown
 from tasks.evidence import read_before_ordering
@@ -87,8 +87,8 @@ async def decide_on_changes(case: Case, envelope: DraftedEnvelope, day: str, att
     """What changed since the request: each to the person whom it concerns; refusing ends the procedure."""
     when = day if attempt == 1 else f"{day}-{attempt}"
     settings = office().settings
-    kept = case.journal.get(DATES)
-    own_bridge = Bridge.model_validate(kept).ids.subscriptions if kept is not None else ()
+    bridge = bridge_in(case.journal)
+    own_bridge = bridge.ids.subscriptions if bridge is not None else ()
     found = await read_before_ordering(case.request, when, own_bridge)
     for number, renamed in enumerate(found.renamed, start=1):
         await accept(

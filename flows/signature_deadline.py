@@ -19,7 +19,7 @@ from rules.refusal import refuse
 from rules.request import CheckedRequest
 from tasks import bridge_letters
 from tasks.agreements import read_envelopes_of
-from tasks.bridges import DEADLINE, book_guard, deadline_runs, request_of, subscriptions_in, wake_procedure
+from tasks.bridges import DEADLINE, GUARD, book_guard, deadline_runs, request_of, subscriptions_in, wake_procedure
 from tasks.case import Case, Subject
 from tasks.contacts import authorised_contacts
 from tasks.decision import Verdict, decide, take_back_unsigned, verdict_of
@@ -37,6 +37,7 @@ from tasks.ending import (
 from tasks.office import office
 from tasks.people import colleague
 from tasks.procedure import conduct, put_off_so_far, sleep_until
+from tasks.runs import runs_tagged
 from tasks.schedule import RUN_NAMES, SIGNATURE_DEADLINE
 from tasks.step import TRANSIENT
 from tasks.tickets import complete_ticket, note_stage
@@ -283,8 +284,10 @@ async def tell_everybody(
 ) -> State[Any]:
     """The customer, contracts, requester, senior, billing and the reminder are told; guards are set (B7).
 
-    `whole`: nothing of the bridge is left to book, so that the reminder is done.
+    `whole`: nothing of the bridge is left to book, so that the reminder is done. Of a line that turned up after the
+    others were booked and told of, everybody is told by itself.
     """
+    terms, late = await not_told_of(case, terms)
     settings, calendar = office().settings, office().settings.calendar
     request = await request_of(ids)
     ends = {term.subscription_id: calendar.term_end(term.booked or term.commitment_end or case.now()) for term in terms}
@@ -296,7 +299,7 @@ async def tell_everybody(
     ours = case.requester
     await case.send(
         bridge_letters.ends_for_customer(
-            "bridge-ends",
+            f"bridge-ends{late}",
             await the_customers_people(ids, request),
             what,
             last,
@@ -311,17 +314,28 @@ async def tell_everybody(
     )
     senior = await colleague(ids.senior)
     to = (ours, settings.contracts, senior, settings.billing)
-    await case.send(bridge_letters.ends_for_us("bridge-ends-us", case, to, lines, last, why))
+    await case.send(bridge_letters.ends_for_us(f"bridge-ends-us{late}", case, to, lines, last, why))
     text = f"{why} Booked to end on {last}, read back; customer, contracts, requester, senior and billing were told."
-    await note_stage(ids.reference, ids.reminder_id, "cancelled", text, "DocuSign", case.run_link, False)
+    await note_stage(ids.reference, ids.reminder_id, f"cancelled{late}", text, "DocuSign", case.run_link, False)
     if whole:
         await complete_ticket(ids.reminder_id, f"{text} ({ids.reference})")
-    await case.record("unsigned at the cut-off", text, by="DocuSign")
+    await case.record(f"unsigned at the cut-off{late}", text, by="DocuSign")
     for term in terms:
         await book_guard(ids, term.subscription_id, "unsigned", case.now() + DAY, ends[term.subscription_id])
     await wake_procedure(ids, "the cut-off passed unsigned")
     await case.show("Done")
     return Completed(message=f"{what}: unsigned at the cut-off, booked to end on {last}; everybody was told.")
+
+
+async def not_told_of(case: Case, terms: list[TermReading]) -> tuple[list[TermReading], str]:
+    """The lines that no other run of this deadline has told of, by their ends' guards, and what marks them if only
+    some; all where each has its guard. Found once for this run, whose own guards come last."""
+    guards = {one: runs_tagged([GUARD, f"guard-of:{one}"]) for one in (term.subscription_id for term in terms)}
+    kept = await case.journal.put("told-of", [one for one, runs in guards.items() if not [run async for run in runs]])
+    new = [one for one in terms if one.subscription_id in kept]
+    if not new or len(new) == len(terms):
+        return terms, ""
+    return new, "".join(f" {one.subscription_id}" for one in new)
 
 
 async def the_customers_people(ids: BridgeIds, request: CheckedRequest | None) -> tuple[Person, ...]:

@@ -226,3 +226,25 @@ async def test_pending_without_an_end_it_has_its_deadline_after_a_business_day(b
         bench.sandbox.post(f"pax8/subscriptions/{subscription}/term", {"end": "shown"})
         await pass_the_cut_off(bench, run)
     assert [one["subscription"] for one in booked(bench)] == [subscription]
+
+
+async def test_a_line_that_turns_up_after_the_cut_off_ends_too_and_everybody_hears_of_it(bench: Bench) -> None:
+    """B7: Visio ends with its month; the late one is booked as soon as it is there, and the customer is told of it."""
+    async with settings(provisioning_inline_seconds=0.0):
+        run, visio, other = await hung(bench)
+        company = bench.sandbox.get(f"records/pax8.subscriptions/{other}")["companyId"]
+        bench.sandbox.change("pax8.subscriptions", other, companyId="not shown yet")
+        await pass_to(bench, bench.sandbox.now() + timedelta(minutes=20))
+        await pass_the_cut_off(bench, run)
+        assert [one["subscription"] for one in booked(bench)] == [visio]
+        bench.sandbox.change("pax8.subscriptions", other, companyId=company)
+        bench.sandbox.post(f"pax8/subscriptions/{other}/term", {"end": "shown"})
+        for _ in range(2):
+            await pass_to(bench, bench.sandbox.now() + timedelta(minutes=20))
+    assert await deadlines(bench, run) == [("Completed", {visio}), ("Completed", {visio, other})]
+    assert [one["subscription"] for one in booked(bench)] == [visio, other]
+    first, second = mails(bench, to=ADA, subject="cancelled, it ends on")
+    assert "Power BI" not in first.subject and "Power BI" in second.subject
+    assert len(mails(bench, to=TOM, subject="the bridge is cancelled")) == 2
+    assert "The cut-off has passed" in mails(bench, to=TOM, subject="a person must act today")[0].text
+    assert len(await bench.runs("guard-end")) == 2
