@@ -17,7 +17,7 @@ from tasks.tickets import open_ticket
 from tasks.waiting import Wait, wait_for
 
 DAY = timedelta(days=1)
-STAYS = "it stays"
+STAYS, HANDED = "it stays", "Handed to a person"
 
 
 async def follow_the_term(case: Case, bought: Bridge) -> BridgeDates:
@@ -113,7 +113,7 @@ async def until_a_person_has_done_it(
         await case.record("bridge stays", f"It goes on and renews: {event.why}", by=event.by)
     await close_the_bridge(case)
     did = in_words(event) if isinstance(event, Decided) else "the bridge's end is booked"
-    raise Ended("Handed to a person", f"{what} {did}.")
+    raise Ended(HANDED, f"{what} {did}.")
 
 
 def in_words(decided: Decided) -> str:

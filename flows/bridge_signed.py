@@ -7,7 +7,7 @@ from prefect.states import Completed
 
 from flows import purchase
 from flows.agreement import what_was_signed
-from flows.bridge_by_hand import hand_over_ticket, until_a_person_has_done_it
+from flows.bridge_by_hand import HANDED, hand_over_ticket, until_a_person_has_done_it
 from flows.bridge_seats import with_confirmed_seats
 from flows.change_over import change_over
 from flows.meanwhile import Meanwhile
@@ -38,6 +38,8 @@ async def signed_in_time(case: Case, paper: Meanwhile, bought: Bridge, event: Si
             return await keep(case, paper, bought)
         return await change_over(case, paper, bought, signers)
     except Ended as why:
+        if why.name == HANDED:
+            raise
         case.leg = ""
         return await until_a_person_has_done_it(
             case,

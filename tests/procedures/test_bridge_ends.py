@@ -375,7 +375,9 @@ async def test_an_annual_term_that_is_not_active_in_time_is_a_persons(bench: Ben
     await bench.answer(run, action="it is done", decided_by=TOM, note="Booked on the wrong line.")
     assert await bench.waits_for(run) == "by-hand"
     bench.sandbox.post(f"pax8/subscriptions/{found.ids.subscriptions[0]}/end", end)
-    assert_ended_as(await bench.answer(run, action="it is done", decided_by=TOM, note="Booked."), "Handed to a person")
+    state = await bench.answer(run, action="it is done", decided_by=TOM, note="Booked.")
+    assert_ended_as(state, "Handed to a person")
+    assert "can't be used" not in (state.message or ""), "the agreement was used: annual runs"
     assert "bridge-open" not in ((await bench.run(run)).tags or [])
 
 
