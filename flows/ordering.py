@@ -228,6 +228,12 @@ async def ask_about_unclear_order(
             case Decided(choice="no order is there"):
                 if await unclear_orders.look_for_unclear_order(request, authority_id) is not None:
                     raise AnswerAgain("the order is there by now: press 'look again'.")
+                found = await unclear_orders.what_may_be_it(request, authority_id)
+                if found:
+                    raise AnswerAgain(
+                        f"Pax8 shows what wasn't there before, and it may be the order: {'; '.join(found)}. Answer "
+                        "'the order is there' with the order's id; Pax8 may take a while to show all of it."
+                    )
             case Decided(choice="the order is there"):
                 if await unclear_orders.find_named_order(request, authority_id, event.why) is None:
                     raise AnswerAgain("order_id: that is not a new order of this customer with equal lines.")

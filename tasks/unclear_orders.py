@@ -18,7 +18,7 @@ from tasks.tickets import markers_for
 from vendors.autotask import TicketNote
 from vendors.errors import NotFound, Unavailable
 from vendors.errors import Refused as VendorRefused
-from vendors.pax8 import Order
+from vendors.pax8 import Order, OrderLine
 
 
 class Before(Frozen):
@@ -103,9 +103,23 @@ async def new_orders_with(company_id: str, before: Before, wanted: list[Line]) -
     return [
         one
         async for one in office().pax8.orders(company_id)
-        if one.id not in before.orders
-        and sorted((line.product_id, line.quantity, line.commitment_id) for line in one.lines) == wanted
+        if one.id not in before.orders and await equals(one, wanted)
     ]
+
+
+async def equals(order: Order, wanted: list[Line]) -> bool:
+    """Whether an order has exactly these lines. A commitment that it doesn't show is read from its subscription."""
+    if sorted((line.product_id, line.quantity) for line in order.lines) != [line[:2] for line in wanted]:
+        return False
+    return sorted([(line.product_id, line.quantity, await commitment_of(line)) for line in order.lines]) == wanted
+
+
+async def commitment_of(line: OrderLine) -> str:
+    """The id of the commitment of an order's line; empty where neither it nor its subscription shows one."""
+    if line.commitment_id or not line.subscription_id:
+        return line.commitment_id
+    commitment = (await office().pax8.subscription(line.subscription_id)).commitment_term
+    return commitment.id if commitment is not None else ""
 
 
 async def bought_by(request: CheckedRequest, known: tuple[str, ...] = ()) -> frozenset[str]:
@@ -189,6 +203,36 @@ async def look_for_unclear_order(request: CheckedRequest, authority_id: str) -> 
         return None
 
 
+async def what_may_be_it(request: CheckedRequest, authority_id: str) -> tuple[str, ...]:
+    """What this customer has of these products since the marker, in words: any of it may be the order (decision 3).
+
+    Orders and subscriptions, whatever else they show: one may show late, or otherwise than it was sent. Empty where no
+    marker holds. Raises `UnreadableOrder`: nobody can say.
+    """
+    company_id, pax8 = request.customer.pax8_id, office().pax8
+    with unclear_where_refused(request.reference):
+        marker = await holder(authority_id, request.reference)
+        if marker is None:
+            return ()
+        try:
+            before = before_of(marker)
+        except UnclearOrder as unread:
+            raise UnreadableOrder(str(unread)) from None
+        names = {line.product_id: line.product_name for line in request.lines}
+        orders = [
+            f"order {one.id}: {line.quantity} × {names[line.product_id]}"
+            async for one in pax8.orders(company_id)
+            for line in one.lines
+            if one.id not in before.orders and line.product_id in names
+        ]
+        subscriptions = [
+            f"subscription {one.id}: {one.quantity} × {names[one.product_id]}"
+            async for one in pax8.subscriptions(company_id=company_id)
+            if one.id not in before.subscriptions and one.product_id in names
+        ]
+    return (*orders, *subscriptions)
+
+
 async def marked_at(request: CheckedRequest, authority_id: str) -> datetime | None:
     """When this procedure marked the authority as used."""
     marker = await holder(authority_id, request.reference)
@@ -199,16 +243,17 @@ async def marked_at(request: CheckedRequest, authority_id: str) -> datetime | No
 async def release_marker(request: CheckedRequest, authority_id: str, by: str, why: str, attempt: int) -> int:
     """A person saw in the portal that no order is there: the authority is free again, for one more try.
 
-    Raises `TooEarly` while a late order may still show, whoever said what, and `Unavailable` while nobody can compare.
+    Nothing is freed while the customer has anything new of these products: then it is as unclear as before. Raises
+    `TooEarly` while a late order may still show, whoever said what, and `Unavailable` while nobody can compare.
     """
     marked = await marked_at(request, authority_id)
     if marked is not None and office().clock.now() < marked + office().settings.order_settle:
         raise TooEarly(f"{request.reference}: an order of {marked:%Y-%m-%d %H:%M} UTC may still show in Pax8")
     try:
-        found = await look_for_unclear_order(request, authority_id)
+        found = await what_may_be_it(request, authority_id)
     except UnreadableOrder as unread:
         raise Unavailable("Pax8", f"nothing was freed: {unread}") from None
-    if found is None and await holder(authority_id, request.reference):
+    if not found and await holder(authority_id, request.reference):
         await free(request, authority_id, f"{by} saw no order in the portal (attempt {attempt}): {why}")
     return attempt
 

@@ -3,7 +3,7 @@
 import contextlib
 from datetime import datetime
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 from prefect.exceptions import Abort
@@ -15,35 +15,11 @@ from tests.procedures.attacks import checked, orders, paper, try_to_order
 from tests.procedures.bridges import MINUTE, bought, pass_the_cut_off, pass_to, the_bridge
 from tests.procedures.harness import Bench, plain
 from tests.procedures.people import WEBHOOK, assert_done, launch_to_signature, ordered, sign
+from tests.procedures.portal import bought_elsewhere, subscribed_elsewhere
 from tests.procedures.requests import MATTHEW, ROBERTA, TOM, contoso
 
 VISIO, ANNUALLY = ("Visio Plan 1", 3, "Monthly"), ("Visio Plan 1", 3, "1-Year")
 ANNUAL = {"term": "1-Year", "annual_reason": "Ada asked for it."}
-
-
-def commitment_id(bench: Bench, product: str, term: str) -> str:
-    """The id of a product's commitment of that term."""
-    commitments = bench.sandbox.get(f"records/pax8.products/{product}")["commitments"]
-    return next(str(one["id"]) for one in commitments if one["term"] == term)
-
-
-def bought_elsewhere(bench: Bench, order: dict[str, Any], term: str, shown: bool = True) -> str:
-    """Somebody orders the lines of an order once more in the portal, on that term; the new order's id.
-
-    `shown`: whether the list of orders shows the commitment of its lines.
-    """
-    lines = []
-    for line in order["lineItems"]:
-        there = bench.sandbox.get(f"records/pax8.subscriptions/{line['bought']}")
-        commitment = {**there["commitment"], "id": commitment_id(bench, line["productId"], term), "term": term}
-        free = {"status": "Active", "booking": None, "endDate": None}
-        one = {**there, "id": str(uuid4()), "commitment": commitment, **free}
-        bench.sandbox.http.put(f"records/pax8.subscriptions/{one['id']}", json=one).raise_for_status()
-        shows = {"commitmentTermId": commitment["id"] if shown else None, "subscriptionId": one["id"]}
-        lines.append({**line, "id": str(uuid4()), "bought": one["id"], **shows})
-    made = {**order, "id": str(uuid4()), "lineItems": lines}
-    bench.sandbox.http.put(f"records/pax8.orders/{made['id']}", json=made).raise_for_status()
-    return str(made["id"])
 
 
 def dearer(bench: Bench) -> dict[str, Any]:
@@ -52,16 +28,6 @@ def dearer(bench: Bench) -> dict[str, Any]:
     prices = [{**price, "buy": str(float(price["buy"]) + 0.37)} for price in product["prices"]]
     bench.sandbox.change("pax8.products", product["id"], prices=prices)
     return product
-
-
-def subscribed_elsewhere(bench: Bench, product: dict[str, Any]) -> str:
-    """The customer has one of the product on the Monthly term, bought by nobody of ours; its subscription."""
-    held = next(one for one in bench.sandbox.records("pax8.subscriptions") if one["quantity"] == 12)
-    commitment = {**held["commitment"], "id": commitment_id(bench, product["id"], "Monthly"), "term": "Monthly"}
-    named = {"id": str(uuid4()), "productId": product["id"], "productName": product["name"], "quantity": 1}
-    one = {**held, **named, "commitment": commitment}
-    bench.sandbox.http.put(f"records/pax8.subscriptions/{one['id']}", json=one).raise_for_status()
-    return str(one["id"])
 
 
 async def signs(bench: Bench, run: UUID) -> None:

@@ -2,9 +2,12 @@
 
 from uuid import UUID
 
-from tests.procedures.attacks import checked, orders, paper, try_to_order
+import pytest
+
+from tests.procedures.attacks import checked, forge, orders, paper, try_to_order
 from tests.procedures.harness import Bench, plain
 from tests.procedures.people import assert_done, launch, mails, release, sign
+from tests.procedures.portal import ordered_elsewhere, subscribed_elsewhere
 from tests.procedures.requests import TOM, contoso
 
 ORDERS = "pax8/v1/orders$"
@@ -61,3 +64,71 @@ async def test_markers_that_cannot_be_read_say_nothing_about_the_order(bench: Be
     assert await try_to_order([attempt]) == first
     assert not bench.sandbox.get("faults")["faults"], "it has struck"
     assert len(orders(bench)) == 1
+
+
+async def the_order_is_lost_on_its_way(bench: Bench) -> UUID:
+    """Nothing reached Pax8, and nobody knows."""
+    run = await launch(bench, contoso())
+    await release(bench, run)
+    bench.sandbox.post("faults", {"kind": "drop-before", "method": "POST", "path": ORDERS, "skip": 1})
+    await sign(bench, run)
+    assert await bench.waits_for(run) == "unclear-order-1" and not orders(bench)
+    return run
+
+
+@pytest.mark.parametrize("hidden", ["orders", "lines", "seats"])
+async def test_no_order_is_there_is_not_believed_while_anything_of_it_shows(
+    bench: Bench, no_settling: None, hidden: str
+) -> None:
+    """The order took effect, its answer was lost; Pax8's orders lag, or show it otherwise: nothing is sent again.
+
+    The marker isn't freed by somebody's word either, however it got past the form.
+    """
+    run = await the_answer_is_lost(bench, unread=2)
+    [order] = bench.sandbox.records("pax8.orders")
+    [line] = order["lineItems"]
+    bought = line["bought"]
+    match hidden:
+        case "orders":
+            bench.sandbox.http.delete(f"records/pax8.orders/{order['id']}").raise_for_status()
+        case "lines":
+            bare = {**line, "commitmentTermId": None, "subscriptionId": None, "bought": None}
+            bench.sandbox.change("pax8.orders", order["id"], lineItems=[bare])
+        case "seats":
+            bench.sandbox.change("pax8.orders", order["id"], lineItems=[{**line, "quantity": 4}])
+    await bench.answer(run, action="no order is there", decided_by=TOM, note="looked into the portal")
+    assert await bench.waits_for(run) == "unclear-order-1"
+    assert f"subscription {bought}: 3 × Visio Plan 1" in plain(await bench.form(run))
+    assert (f"order {order['id']}" in plain(await bench.form(run))) == (hidden != "orders")
+    await forge(run, "settled-unclear-order-1", {"kind": "Decided", "by": TOM, "choice": "no order is there"})
+    await bench.answer(run, action="look again", decided_by=TOM)
+    assert await bench.waits_for(run) == "unclear-order-2", "it is as unclear as before"
+    assert len(orders(bench)) == 1
+    whole = {**order, "lineItems": [{**line, "subscriptionId": bought}]}
+    bench.sandbox.http.put(f"records/pax8.orders/{order['id']}", json=whole).raise_for_status()
+    assert_done(await bench.answer(run, action="look again", decided_by=TOM))
+    assert len(orders(bench)) == 1
+
+
+async def test_an_order_whose_list_shows_no_commitment_is_known_by_its_subscription(bench: Bench) -> None:
+    """pax8.md §7: the subscription shows which commitment it is in; the order is found, or named, by that."""
+    run = await the_answer_is_lost(bench, unread=2)
+    [order] = bench.sandbox.records("pax8.orders")
+    line = {**order["lineItems"][0], "subscriptionId": order["lineItems"][0]["bought"], "commitmentTermId": None}
+    bench.sandbox.change("pax8.orders", order["id"], lineItems=[line])
+    assert_done(await bench.answer(run, action="look again", decided_by=TOM))
+    assert len(orders(bench)) == 1
+
+
+async def test_what_an_order_of_another_term_has_bought_is_not_adopted(bench: Bench, no_settling: None) -> None:
+    """Somebody buys the same seats annually in the portal meanwhile: neither taken for ours, nor passed over."""
+    run = await the_order_is_lost_on_its_way(bench)
+    product = next(one for one in bench.sandbox.records("pax8.products") if one["name"].startswith("Visio Plan 1 ["))
+    there = subscribed_elsewhere(bench, product, "1-Year", 3)
+    made = ordered_elsewhere(bench, there)
+    await bench.answer(run, action="no order is there", decided_by=TOM, note="looked into the portal")
+    assert f"order {made}" in plain(await bench.form(run))
+    await bench.answer(run, action="the order is there", decided_by=TOM, order_id=made)
+    assert await bench.waits_for(run) == "unclear-order-1"
+    assert "not a new order of this customer with equal lines" in plain(await bench.form(run))
+    assert not orders(bench)
