@@ -1,6 +1,7 @@
 """How a bridge ends on every other road: dead paper, a change of mind, late signatures, what a person must do (I4)."""
 
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
@@ -9,6 +10,7 @@ import pytest
 from rules.audited import Kind
 from rules.bridge import reminders
 from rules.calendar import Calendar
+from tasks.agreements import only_ours_was_missing
 from tests.procedures.attacks import memory
 from tests.procedures.bridges import (
     MINUTE,
@@ -243,6 +245,23 @@ async def test_a_signature_on_the_voided_annual_agreement_keeps_no_unsigned_mont
     assert [end["subscription"] for end in booked(bench)] == [subscription]
     assert len(mails(bench, to=ADA, subject="cancelled, it ends on")) == 1
     assert not mails(bench, to=ROBERTA, subject="our own signature is missing")
+
+
+@pytest.mark.parametrize(
+    ("kept", "edition", "ours"),
+    [
+        ({"customer-signed-e-1": "then"}, 1, True),
+        ({"customer-signed-e-0": "then"}, 2, False),
+        ({"customer-signed": "then"}, 1, True),
+        ({"customer-signed": "then"}, 2, False),
+        ({}, 1, False),
+    ],
+    ids=["this envelope", "the one before", "kept by an earlier run", "kept by one for the edition before", "nobody"],
+)
+def test_who_countersigns_is_kept_by_envelope(kept: dict[str, str], edition: int, ours: bool) -> None:
+    """B7: the customer's signature on one edition puts nobody's name on the next; old memories mean the first."""
+    case: Any = SimpleNamespace(journal=kept, request=SimpleNamespace(edition=edition))
+    assert only_ours_was_missing(case, "e-1") == ours
 
 
 async def test_one_message_changes_one_mind(bench: Bench) -> None:
