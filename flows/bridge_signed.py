@@ -41,12 +41,16 @@ async def signed_in_time(case: Case, paper: Meanwhile, bought: Bridge, event: Si
         if why.name == HANDED:
             raise
         case.leg = ""
-        return await until_a_person_has_done_it(
-            case,
-            bought,
-            f"The signed agreement can't be used: {why.message} The bridge is running: have it signed anew, or book "
-            "its end in the Pax8 portal.",
-        )
+        if why.name == "Settled by hand":
+            what = (
+                f"{why.message} The bridge is running: book its end in the Pax8 portal once the annual term is active."
+            )
+        else:
+            what = (
+                f"The signed agreement can't be used: {why.message} The bridge is running: have it signed anew, or "
+                "book its end in the Pax8 portal."
+            )
+        return await until_a_person_has_done_it(case, bought, what)
 
 
 async def keep(case: Case, paper: Meanwhile, bought: Bridge) -> State[Any]:

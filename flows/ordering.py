@@ -12,13 +12,14 @@ from tasks import ordering, purchase_letters, unclear_orders
 from tasks.agreements import DraftedEnvelope, NotSigned
 from tasks.authority import Basis, SignedPaper
 from tasks.bridges import bridge_in
-from tasks.case import Case
+from tasks.case import Case, Ended
 from tasks.casefile import in_markdown
 from tasks.evidence import read_before_ordering
 from tasks.forms import AcceptForm, AnswerAgain, LookForm, UnclearOrderForm
 from tasks.licences import PlacedOrder
 from tasks.markers import AuthorityUsed
 from tasks.office import office
+from tasks.tickets import open_ticket
 from tasks.unclear_orders import UnclearOrder, UnreadableOrder
 from tasks.waiting import Wait, wait_for
 from tasks.written import NoSuchEvidence
@@ -199,7 +200,10 @@ async def accept_retry(case: Case, envelope: DraftedEnvelope, name: str, what: s
 async def ask_about_unclear_order(
     case: Case, envelope: DraftedEnvelope, basis: Basis, name: str, why: str, attempt: int
 ) -> PlacedOrder | None:
-    """Decision 3: no match and no certainty means that a person decides, never a second POST."""
+    """Decision 3: no match and no certainty means that a person decides, never a second POST.
+
+    Raises `Ended` where somebody settles it by hand.
+    """
     settings, request, authority_id = office().settings, case.request, basis.authority_id
     marked = (
         await unclear_orders.marked_at(request, authority_id) if case.journal.get(f"settled-{name}") is None else None
@@ -232,11 +236,15 @@ async def ask_about_unclear_order(
                 if found:
                     raise AnswerAgain(
                         f"Pax8 shows what wasn't there before, and it may be the order: {'; '.join(found)}. Answer "
-                        "'the order is there' with the order's id; Pax8 may take a while to show all of it."
+                        "'the order is there' with the order's id; Pax8 may take a while to show all of it. What stays "
+                        "otherwise, settle by hand."
                     )
             case Decided(choice="the order is there"):
                 if await unclear_orders.find_named_order(request, authority_id, event.why) is None:
-                    raise AnswerAgain("order_id: that is not a new order of this customer with equal lines.")
+                    raise AnswerAgain(
+                        "order_id: that is not a new order of this customer with equal lines. "
+                        "If it is the order all the same, settle it by hand."
+                    )
             case _:
                 return
 
@@ -261,5 +269,23 @@ async def ask_about_unclear_order(
         return None
     if event.choice == "the order is there":
         return await unclear_orders.adopt_named_order(request, authority_id, event.why)
+    if event.choice == "settled by hand":
+        await settle_by_hand(case, name, event)
     await unclear_orders.release_marker(request, authority_id, event.by, event.why, attempt)
     return None
+
+
+async def settle_by_hand(case: Case, name: str, event: Decided) -> None:
+    """Decision 3, I4: whatever was ordered is a person's from now on, by a ticket; raises `Ended` always.
+
+    Nothing is freed, voided or sent: the authority may have bought something.
+    """
+    said = f"{event.by} looked into Pax8 and settles the order by hand: {event.why}"
+    todo = f"See to {case.request.what} by hand: whether it was ordered, its documentation, billing and the customer."
+    if case.request.reference != case.reference:
+        todo += " A bridge renews every month until its end is booked in the Pax8 portal, or its agreement is signed."
+    key = f"{case.reference}:{name}-by-hand"
+    await open_ticket(key, case.request.customer.autotask_id, f"{case.title}: {todo}", todo, case.requester, 1, True)
+    await case.record(name, said, by=event.by)
+    await case.send(purchase_letters.settled_by_hand(case, name, said, todo))
+    raise Ended("Settled by hand", said)

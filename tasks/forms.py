@@ -166,8 +166,10 @@ class ObjectionForm(WaitForm):
 class UnclearOrderForm(WaitForm):
     """Nobody knows whether an order went out; somebody looks into the Pax8 portal (decision 3)."""
 
-    action: Literal["look again", "the order is there", "no order is there", "hand over"] = position(
-        0, "Look into the Pax8 portal before you answer. 'No order is there' places it, once."
+    action: Literal["look again", "the order is there", "no order is there", "settled by hand", "hand over"] = position(
+        0,
+        "Look into the Pax8 portal before you answer. 'No order is there' places it, once. 'Settled by hand' ends this "
+        "procedure: whatever was ordered is yours to see to.",
     )
     order_id: str = optional(2, "If the order is there: its Pax8 order id. It is read and compared.")
 

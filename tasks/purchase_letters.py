@@ -42,6 +42,21 @@ def unclear_order(case: Case, name: str, why: str, not_before: datetime) -> Lett
     )
 
 
+def settled_by_hand(case: Case, name: str, said: str, todo: str) -> Letter:
+    """The unclear order is somebody's to see to; the procedure is over. `name`: of the wait for his look."""
+    return Letter(
+        kind=f"{name.removeprefix(f'{case.leg}-')}-by-hand",
+        to=(case.requester,),
+        cc=(office().settings.contracts, office().settings.senior_for(case.requester.email)),
+        subject=f"{case.title}: the order is settled by hand",
+        todo=todo,
+        otherwise="Nobody else does it: the procedure is over, and what it rests on buys nothing more.",
+        facts=(("What was said", said),),
+        link=case.run_link,
+        link_text="Open the run",
+    )
+
+
 def provisioning_slow(case: Case, found: tuple[Licence, ...]) -> Letter:
     """P17: a business day in a pending state."""
     return Letter(

@@ -5,12 +5,15 @@ from uuid import UUID
 import pytest
 
 from tests.procedures.attacks import checked, forge, orders, paper, try_to_order
+from tests.procedures.bridges import confirm, offered
 from tests.procedures.harness import Bench, plain
-from tests.procedures.people import assert_done, launch, mails, release, sign
+from tests.procedures.people import assert_done, assert_ended_as, launch, mails, release, sign
 from tests.procedures.portal import ordered_elsewhere, subscribed_elsewhere
 from tests.procedures.requests import TOM, contoso
 
 ORDERS = "pax8/v1/orders$"
+TOP = 4
+"""Autotask's number of "Critical"."""
 LOOKED_BEFORE = 1
 """So often the customer's orders are read before the order is sent."""
 
@@ -132,3 +135,28 @@ async def test_what_an_order_of_another_term_has_bought_is_not_adopted(bench: Be
     assert await bench.waits_for(run) == "unclear-order-1"
     assert "not a new order of this customer with equal lines" in plain(await bench.form(run))
     assert not orders(bench)
+
+
+@pytest.mark.parametrize("bridged", [False, True], ids=["under the agreement", "a bridge"])
+async def test_what_stays_unclear_is_settled_by_hand_and_nothing_is_freed(
+    bench: Bench, no_settling: None, bridged: bool
+) -> None:
+    """Its form has a way out besides a second order: somebody says why, and has a ticket; the paper stays used."""
+    if bridged:
+        run = await offered(bench)
+        bench.sandbox.post("faults", {"kind": "drop-before", "method": "POST", "path": ORDERS, "skip": 1})
+        await confirm(bench, run)
+        assert await bench.waits_for(run) == "bridge-unclear-order-1"
+    else:
+        run = await the_order_is_lost_on_its_way(bench)
+    await bench.answer(run, action="settled by hand", decided_by=TOM)
+    assert "say why" in plain(await bench.form(run))
+    state = await bench.answer(run, action="settled by hand", decided_by=TOM, note="Pax8's support sees to it")
+    assert_ended_as(state, "Settled by hand")
+    assert "Pax8's support sees to it" in str(state.message) and "Nothing was ordered" not in str(state.message)
+    [ticket] = [one for one in bench.sandbox.records("autotask.tickets") if "-by-hand" in (one["externalID"] or "")]
+    assert ticket["priority"] == TOP and ("renews every month" in ticket["description"]) == bridged
+    assert len(mails(bench, TOM, "the order is settled by hand")) == 1
+    titles = [one["title"] for one in bench.sandbox.records("autotask.ticketnotes")]
+    assert [title for title in titles if "used for" in title] and not [title for title in titles if "not used" in title]
+    assert not orders(bench) and not bench.sandbox.effects("envelope voided")
