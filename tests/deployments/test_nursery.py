@@ -11,7 +11,8 @@ from deployments.worker.nursery import Nursery, ZygoteGone
 
 
 async def test_one_that_does_not_answer_is_ended_and_the_next_run_has_another(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with Nursery(CHECKOUT, os.environ) as here:
+    # Where nobody listens its runs end at once; without an address Prefect would start a server, which outlives them.
+    async with Nursery(CHECKOUT, {**os.environ, "PREFECT_API_URL": "http://127.0.0.1:1/api"}) as here:
         first = here.zygote_pid
         assert first is not None
         process = await here.start({"PREFECT__FLOW_RUN_ID": "no run"})
