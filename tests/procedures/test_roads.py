@@ -83,6 +83,20 @@ async def test_the_net_reads_late_confirmations_in_one_call_however_many_are_awa
     assert filed == ["Vendors/vendor emails/Pax8/orders"] * 3
 
 
+async def test_a_confirmation_whose_filing_was_unclear_is_filed_by_the_next_round(bench: Bench) -> None:
+    """Graph moves it and answers with an error: the round says that it is torn, and the next one finds it moved."""
+    bench.sandbox.post("settings", {"pax8.mails": "seconds:3600"})
+    assert_done(await sign(bench, await launch_to_signature(bench, contoso())))
+    bench.sandbox.advance(hours=2)
+    bench.sandbox.post("faults", {"vendor": "graph", "method": "POST", "path": "/move$", "kind": "500-after"})
+    state = await bench.play(await bench.start("reconcile"))
+    assert state.is_failed() and "order confirmations" in (state.message or "")
+    await bench.reconcile()
+    assert "confirmation filed" in notes(bench, CONTOSO_TICKET)
+    [filed] = [m for m in bench.sandbox.get("mails")["mails"] if m["subject"].startswith("Order conf")]
+    assert filed["folder"] == "Vendors/vendor emails/Pax8/orders"
+
+
 async def test_pax8s_confirmation_is_filed_at_once_or_late_or_missed_aloud(bench: Bench) -> None:
     """P14: already there: filed by the run; an hour late: by reconcile; never: the requester is told next day."""
 
