@@ -89,7 +89,7 @@ class Watch:
     moments: list[datetime] = field(default_factory=list)
 
     async def look(self, hinted: bool) -> Event | None:
-        """Whether the bridge is decided: by its end at Pax8, by DocuSign, or by seats that were added to it (S3)."""
+        """Whether the bridge is decided: by its end at Pax8, by DocuSign, or by seats that were added to it (S1)."""
         case, ids, now = self.case, self.bought.ids, self.case.now()
         self.dates = await dates_now(self.bought)
         past = now >= self.dates.cut_off

@@ -11,6 +11,7 @@ from flows.bridge_by_hand import HANDED, hand_over_ticket, until_a_person_has_do
 from flows.bridge_seats import with_confirmed_seats
 from flows.change_over import change_over
 from flows.meanwhile import Meanwhile
+from flows.ordering import SETTLED
 from rules.events import Signed
 from rules.order import Term
 from tasks import bridge_letters
@@ -41,15 +42,12 @@ async def signed_in_time(case: Case, paper: Meanwhile, bought: Bridge, event: Si
         if why.name == HANDED:
             raise
         case.leg = ""
-        if why.name == "Settled by hand":
-            what = (
-                f"{why.message} The bridge is running: book its end in the Pax8 portal once the annual term is active."
-            )
+        running = "The bridge is running:"
+        if why.name == SETTLED:
+            what = f"{why.message} {running} book its end in the Pax8 portal once the annual term is active."
         else:
-            what = (
-                f"The signed agreement can't be used: {why.message} The bridge is running: have it signed anew, or "
-                "book its end in the Pax8 portal."
-            )
+            unusable = f"The signed agreement can't be used: {why.message}"
+            what = f"{unusable} {running} have it signed anew, or book its end in the Pax8 portal."
         return await until_a_person_has_done_it(case, bought, what)
 
 

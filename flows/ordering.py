@@ -1,6 +1,7 @@
 """The order: its day is waited for, all is read again, and it goes out once, on its authority (N5, N6, B2, I1, I3)."""
 
 from datetime import datetime, timedelta
+from typing import NoReturn
 
 from flows import new_tenant
 from flows.decisions import accept, end, end_without_order
@@ -24,6 +25,9 @@ from tasks.unclear_orders import UnclearOrder, UnreadableOrder
 from tasks.waiting import Wait, wait_for
 from tasks.written import NoSuchEvidence
 from vendors.errors import Refused as VendorRefused
+
+SETTLED = "Settled by hand"
+"""How a procedure ends whose unclear order is a person's from then on."""
 
 
 async def wait_for_start_day(case: Case, envelope: DraftedEnvelope, signed_at: datetime, sent_at: datetime) -> None:
@@ -275,7 +279,7 @@ async def ask_about_unclear_order(
     return None
 
 
-async def settle_by_hand(case: Case, name: str, event: Decided) -> None:
+async def settle_by_hand(case: Case, name: str, event: Decided) -> NoReturn:
     """Decision 3, I4: whatever was ordered is a person's from now on, by a ticket; raises `Ended` always.
 
     Nothing is freed, voided or sent: the authority may have bought something.
@@ -288,4 +292,4 @@ async def settle_by_hand(case: Case, name: str, event: Decided) -> None:
     await open_ticket(key, case.request.customer.autotask_id, f"{case.title}: {todo}", todo, case.requester, 1, True)
     await case.record(name, said, by=event.by)
     await case.send(purchase_letters.settled_by_hand(case, name, said, todo))
-    raise Ended("Settled by hand", said)
+    raise Ended(SETTLED, said)

@@ -75,7 +75,8 @@ async def mend_all(mends: dict[str, Mend]) -> tuple[list[Found], dict[str, str]]
         try:
             found += await mend()
         except PartlyDone as partly:
-            get_run_logger().error("%s: not all could be looked at", name, exc_info=partly.errors[0])
+            for error in partly.errors:
+                get_run_logger().error("%s: one could not be looked at", name, exc_info=error)
             found += partly.done
             torn[name] = reason_of(partly)
         except Exception as error:

@@ -34,7 +34,7 @@ from tasks.case import ticket_link
 from tasks.office import office
 from tasks.runs import PROCEDURE, runs_tagged, tag_value
 from tasks.tickets import MARKER
-from vendors.errors import NotFound, Unavailable
+from vendors.errors import NotFound, Unavailable, VendorError
 from vendors.pax8 import Company, Subscription
 
 T = TypeVar("T")
@@ -88,9 +88,11 @@ class Reader:
         async with self.calls.of(vendor):
             try:
                 return await read()
-            except Exception as fault:  # a record that nobody expected is no reason to say nothing of all others
-                self.missing.append(f"not looked at: {what} ({str(fault) or type(fault).__name__})")
-                return None
+            except VendorError as fault:
+                self.missing.append(f"not looked at: {what} ({fault})")
+            except Exception as fault:  # its words may quote the record
+                self.missing.append(f"not looked at: {what} (a record that can't be read: {type(fault).__name__})")
+            return None
 
     def say(self, what: str) -> None:
         self.missing.append(f"not looked at: {what}")

@@ -13,11 +13,13 @@ from prefect.client.schemas.schedules import CronSchedule
 from rules.audited import Kind
 from rules.bridge import BridgeDates
 from rules.order import Term
+from tasks.audit import Reader
 from tests.procedures.audit_world import Sold, World, under_way
 from tests.procedures.bridges import bought as bought_bridge
 from tests.procedures.harness import Bench
 from tests.procedures.people import assert_done, launch, launch_to_signature, mails, settings, sign
 from tests.procedures.requests import ROBERTA, contoso
+from vendors.errors import Unavailable
 
 DAY = timedelta(days=1)
 VENDORS = (("Autotask", "autotask"), ("Pax8", "pax8"), ("DocuSign", "docusign"), ("IT Glue", "itglue"))
@@ -377,3 +379,26 @@ async def test_the_audit_runs_before_working_hours_in_our_zone(bench: Bench) -> 
             assert (one.schedule.cron, one.schedule.timezone, one.active) == ("0 6 * * *", "Europe/Berlin", False)
         finally:
             await client.delete_deployment_schedule(audits, made.id)
+
+
+async def test_a_record_that_nobody_expected_is_said_and_not_quoted() -> None:
+    """One part that can't be read keeps nothing else back; what the record holds stays out of the report."""
+    reader = Reader()
+
+    async def odd() -> int:
+        raise ValueError("its secret is hunter2")
+
+    async def down() -> int:
+        raise Unavailable("Pax8", "no answer")
+
+    async def fine() -> int:
+        return 7
+
+    assert [await reader.part("Pax8", name, read) for name, read in (("a", odd), ("b", down), ("c", fine))] == [
+        None,
+        None,
+        7,
+    ]
+    first, second = reader.missing
+    assert "ValueError" in first and "hunter2" not in first
+    assert "no answer" in second

@@ -194,13 +194,7 @@ async def test_a_change_of_mind_in_time_makes_it_monthly(bench: Bench) -> None:
     assert "choose one of the messages" in plain(await bench.form(run))
     bench.sandbox.post("mails", {"from": ADA, **said})
     await bench.answer(run, action="look again", decided_by=TOM)
-    [evidence] = await listed(bench, run)
-    await bench.answer(run, action="customer wants monthly", decided_by=TOM, evidence=evidence)
-    assert await bench.waits_for(run) == "agreement-2"
-    assert bench.sandbox.get(f"records/docusign.envelopes/{annual}")["status"] == "voided"
-    await bench.answer(run, action="release the agreement", decided_by=ROBERTA)
-    bench.sandbox.advance(seconds=700)
-    await bench.reconcile()
+    await turns_monthly(bench, run, annual)
     monthly = next(
         one["envelopeId"]
         for one in bench.sandbox.records("docusign.envelopes")
@@ -212,6 +206,17 @@ async def test_a_change_of_mind_in_time_makes_it_monthly(bench: Bench) -> None:
     assert ordered(bench) == [VISIO] and booked(bench) == []
     assert len(mails(bench, to=ADA, subject="your licences go on")) == 1
     assert "Ada" not in notes(bench, REQUEST)["change of mind 1"].partition("Evidence")[0]
+
+
+async def turns_monthly(bench: Bench, run: UUID, annual: str) -> None:
+    """Tom shows the customer's one message; annual is voided, and monthly drafted and released."""
+    [evidence] = await listed(bench, run)
+    await bench.answer(run, action="customer wants monthly", decided_by=TOM, evidence=evidence)
+    assert await bench.waits_for(run) == "agreement-2"
+    assert bench.sandbox.get(f"records/docusign.envelopes/{annual}")["status"] == "voided"
+    await bench.answer(run, action="release the agreement", decided_by=ROBERTA)
+    bench.sandbox.advance(seconds=700)
+    await bench.reconcile()
 
 
 async def test_a_signature_on_the_voided_annual_agreement_keeps_no_unsigned_monthly_bridge(bench: Bench) -> None:
@@ -228,13 +233,7 @@ async def test_a_signature_on_the_voided_annual_agreement_keeps_no_unsigned_mont
     said = {"to": "licences@northgate.example", "subject": "The term", "body": "We would rather have it monthly."}
     bench.sandbox.post("mails", {"from": ADA, **said})
     await bench.answer(run, action="look again", decided_by=TOM)
-    [evidence] = await listed(bench, run)
-    await bench.answer(run, action="customer wants monthly", decided_by=TOM, evidence=evidence)
-    assert await bench.waits_for(run) == "agreement-2"
-    assert bench.sandbox.get(f"records/docusign.envelopes/{annual}")["status"] == "voided"
-    await bench.answer(run, action="release the agreement", decided_by=ROBERTA)
-    bench.sandbox.advance(seconds=700)
-    await bench.reconcile()
+    await turns_monthly(bench, run, annual)
     assert "role:signer" in (await bench.run(run)).tags, "it is the customer's turn: nobody has signed monthly"
     [subscription] = (seen := await the_bridge(bench, run)).ids.subscriptions
     bench.sandbox.set_clock(seen.dates.cut_off + 2 * MINUTE)

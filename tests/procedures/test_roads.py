@@ -2,6 +2,8 @@
 
 from collections import Counter
 
+from tasks.mail import file_among
+from tasks.office import open_office
 from tests.procedures.harness import Bench, plain
 from tests.procedures.people import assert_done, launch, launch_to_signature, mails, notes, ordered, release, sign
 from tests.procedures.requests import JO, ROBERTA, TOM, contoso, fabrikam
@@ -81,6 +83,17 @@ async def test_the_net_reads_late_confirmations_in_one_call_however_many_are_awa
     assert len(lists) == 1, "one list of the distributor's mails for all three"
     filed = [one["folder"] for one in bench.sandbox.get("mails")["mails"] if one["subject"].startswith("Order conf")]
     assert filed == ["Vendors/vendor emails/Pax8/orders"] * 3
+
+
+async def test_a_mail_that_is_listed_without_its_words_is_read_before_it_is_filed(bench: Bench) -> None:
+    """P7: what brings a password stays where it is, whatever its subject says."""
+    async with open_office() as office:
+        sender, since = office.settings.order_mail_sender, bench.sandbox.now()
+        words = {"from": sender, "to": "licences@northgate.example", "subject": "About order 4711"}
+        bench.sandbox.post("mails", {**words, "body": "The admin's password is on its way."})
+        arrived = await office.mail.messages(sender=sender, since=since)
+        assert [one.body for one in arrived] == [None]
+        assert await file_among(arrived, "4711", ("Contoso Ltd", "Visio Plan 1"), since) == ()
 
 
 async def test_a_confirmation_whose_filing_was_unclear_is_filed_by_the_next_round(bench: Bench) -> None:
