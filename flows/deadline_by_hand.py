@@ -9,10 +9,17 @@ from prefect.states import Cancelled
 from tasks import bridge_letters
 from tasks.bridges import wake_procedure
 from tasks.case import Case
-from tasks.ending import SEVEN_DAYS, BridgeIds, TermReading, month_began
+from tasks.ending import SEVEN_DAYS, BridgeIds, TermReading, is_booked, month_began, read_term
 from tasks.office import office
 from tasks.people import colleague
+from tasks.procedure import sleep_until
 from tasks.tickets import open_ticket
+from vendors.errors import NotFound, Unauthorised, VendorError
+from vendors.errors import Refused as VendorRefused
+
+LASTING = (Unauthorised, NotFound, VendorRefused)
+TRY_AGAIN = timedelta(hours=2)
+WE_GO_ON = "We go on trying."
 
 
 async def renewed_unsigned(case: Case, ids: BridgeIds, renewed: list[TermReading]) -> State[Any]:
@@ -43,7 +50,7 @@ async def tell_by_hand(
     calendar = office().settings.calendar
     ends = [term.term_end for term in live if term.term_end]
     by_when = by_when or (calendar.in_words(last_moment(live)) if ends else "today")
-    names = "; ".join(f"{term.product_name} ({term.subscription_id})" for term in live)
+    names = "; ".join(f"{term.product_name} ({term.subscription_id})" for term in live) or ", ".join(ids.subscriptions)
     what = f"Book the end of the bridge in the Pax8 portal, and tell the customer: {names}. {why}"
     ticket = await office().autotask.ticket(ids.ticket_id)
     await open_ticket(f"{ids.reference}:{key}", ticket.company_id, case.title, what, case.requester, 1, True)
@@ -51,6 +58,30 @@ async def tell_by_hand(
     to = (case.requester, await colleague(ids.senior), office().settings.contracts)
     await case.send(bridge_letters.by_hand(f"by-hand-{key}", case, to, what, by_when, otherwise))
     return what
+
+
+async def hindered(case: Case, ids: BridgeIds, fault: VendorError) -> State[Any] | None:
+    """A vendor that won't have us does so until a person mends it: told at once with the date, tried on meanwhile.
+
+    None where every end is booked by now, so that only the telling fails, and after a week in which not even the ends
+    could be read: that is a failed run.
+    """
+    why = f"{fault.vendor} {fault.what}: {fault.message}"
+    try:
+        live = [term for one in ids.subscriptions if not is_booked(term := await read_term(one))]
+    except VendorError:
+        since = datetime.fromisoformat(str(await case.journal.put("hindered-since", case.now().isoformat())))
+        if case.now() - since > SEVEN_DAYS:
+            return None
+        await tell_by_hand(case, ids, [], f"{why}. {WE_GO_ON}")
+    else:
+        if not live:
+            return None
+        if case.now() >= last_moment(live):
+            return await hand_to_person(case, ids, live, why)
+        await tell_by_hand(case, ids, live, f"{why}. {WE_GO_ON}")
+    await sleep_until(case, case.now() + TRY_AGAIN, why)
+    raise AssertionError("unreachable")
 
 
 async def hand_to_person(

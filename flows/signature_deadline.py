@@ -11,7 +11,17 @@ from prefect import flow
 from prefect.client.schemas.objects import State, StateType
 from prefect.states import Cancelled, Completed
 
-from flows.deadline_by_hand import exit_until, hand_to_person, last_moment, renewed_unsigned, tell_by_hand
+from flows.deadline_by_hand import (
+    LASTING,
+    TRY_AGAIN,
+    WE_GO_ON,
+    exit_until,
+    hand_to_person,
+    hindered,
+    last_moment,
+    renewed_unsigned,
+    tell_by_hand,
+)
 from flows.deadline_signed import nothing_to_do, only_ours_is_missing, only_we_are_missing, signed
 from rules.envelope import EnvelopeReading, signed_by_customer
 from rules.people import Person, same_address
@@ -45,7 +55,6 @@ from vendors.errors import Refused as VendorRefused
 
 AFTER = timedelta(minutes=1)
 DAY = timedelta(days=1)
-TRY_AGAIN = timedelta(hours=2)
 PUT_OFFS_UNTOLD = 2
 """So often a vendor's silence at the cut-off is nobody's business yet; then a person is told, and we go on trying."""
 RENEWED = timedelta(days=40)
@@ -99,6 +108,15 @@ async def signature_deadline(
     )
 
     async def procedure(case: Case) -> State[Any]:
+        try:
+            return await look(case)
+        except LASTING as fault:
+            state = await hindered(case, every, fault) if case.is_known else None
+            if state is None:
+                raise
+            return state
+
+    async def look(case: Case) -> State[Any]:
         terms = await identify(case, every)
         await case.tag(DEADLINE, f"deadline-of:{every.reference}")
         left = await left_by_older_runs(case, every)
@@ -117,7 +135,7 @@ async def signature_deadline(
                 return await hand_to_person(case, ids, live, why)
             if live and put_off_so_far(case) >= PUT_OFFS_UNTOLD:
                 with suppress(*TRANSIENT):
-                    await tell_by_hand(case, ids, live, f"{why}. We go on trying.")
+                    await tell_by_hand(case, ids, live, f"{why}. {WE_GO_ON}")
             raise
 
     return await conduct(procedure)
@@ -157,23 +175,24 @@ async def identify(case: Case, ids: BridgeIds) -> list[TermReading]:
         )
     if not ids.subscriptions:
         raise refuse("subscriptions", "B7", "is empty.", "Give the bridge's subscriptions.")
+    company = await autotask.company(ticket.company_id)
+    subject = Subject(
+        title=f"{company.name} · {ids.reference}, deadline",
+        ticket_id=ticket.id,
+        ticket_number=ticket.number,
+        requester=await colleague(ids.requester),
+        facts=(("Customer", company.name), ("Bridge", ids.reference)),
+    )
+    case.about(subject)
     terms = [await read_term(one) for one in ids.subscriptions]
     for term in terms:
         try:
             await assert_bought_as_bridge(ids, term)
         except EndNotAgreed as no:
             raise refuse("subscriptions", "B7", f"{no}.", "Give the bridge's own subscriptions.") from None
-    company = await autotask.company(ticket.company_id)
     what = ", ".join(f"{term.seats} × {term.product_name}" for term in terms)
-    case.about(
-        Subject(
-            title=f"{company.name} · {what}, deadline",
-            ticket_id=ticket.id,
-            ticket_number=ticket.number,
-            requester=await colleague(ids.requester),
-            facts=(("Customer", company.name), ("Bridge", f"{ids.reference}: {what}")),
-        )
-    )
+    facts = (("Customer", company.name), ("Bridge", f"{ids.reference}: {what}"))
+    case.about(subject.model_copy(update={"title": f"{company.name} · {what}, deadline", "facts": facts}))
     await case.adopt_reference(ids.reference)
     return terms
 

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from sandbox.store import Record, Store
 
-Kind = Literal["408", "422", "429", "500-before", "500-after", "drop-before", "drop-after", "slow"]
+Kind = Literal["403", "408", "422", "429", "500-before", "500-after", "drop-before", "drop-after", "slow"]
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class Fault:
 
     `vendor` and `method` None match any; `path` is a regular expression searched for in the whole path
     ("/pax8/v1/orders$"). It strikes `times` matching requests after letting `skip` of them pass.
-    "before", 408, 422, 429: nothing was done; "after": done, but the caller isn't told. `seconds` is for "slow"
+    "before", 403, 408, 422, 429: nothing was done; "after": done, but the caller isn't told. `seconds` is for "slow"
     (waits first).
     """
 

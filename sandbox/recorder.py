@@ -18,6 +18,7 @@ from sandbox.ledger import Entry, current, pairs, redacted
 
 Problem = Callable[[int, str], Response]
 _REFUSALS = {
+    "403": (403, "Access is denied."),
     "408": (408, "The request timed out."),
     "422": (422, "This can't be done now."),
     "429": (429, "Too many requests."),

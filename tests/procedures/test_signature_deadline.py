@@ -287,6 +287,58 @@ async def test_what_pax8_does_not_do_a_person_does_and_we_go_on_trying(bench: Be
     assert len(await bench.runs("guard-end")) == 1
 
 
+async def test_denied_access_is_told_at_once_with_the_date_and_tried_on(bench: Bench) -> None:
+    """A 403 lasts until a person mends it: told once, with the last safe moment; mended, the run goes on by itself, and
+    everybody is told once (B7, I4, I5)."""
+    run = await bought(bench)
+    found = await the_bridge(bench, run)
+    bench.sandbox.post("faults", {"vendor": "docusign", "path": "/envelopes", "kind": "403", "times": 999})
+    bench.sandbox.set_clock(found.dates.cut_off + 2 * MINUTE)
+    [planned] = await deadline_runs(bench, run)
+    assert (await bench.segment(planned)).name == "PutOff"
+    [mail] = mails(bench, to=TOM, subject="a person must act")
+    assert set(mail.to) == {TOM, SAM, ROBERTA} and "DocuSign denies access" in mail.text, mail.text
+    assert f"{found.dates.person_by:%B %Y}" in mail.subject and "09:00" in mail.subject, mail.subject
+    assert tickets(bench, ":deadline")[0]["priority"] == TOP
+    bench.sandbox.post("faults", {"vendor": "pax8", "path": "/subscriptions", "kind": "403", "times": 999})
+    bench.sandbox.set_clock(found.dates.cut_off + 3 * HOUR)
+    assert (await bench.segment(planned)).name == "PutOff", "not even the month's end can be read: tried on"
+    assert booked(bench) == [] and len(mails(bench, to=TOM, subject="a person must act")) == 1
+    bench.sandbox.http.delete("faults").raise_for_status()
+    await pass_to(bench, found.dates.cut_off + 6 * HOUR)
+    assert_done(await bench.state(planned))
+    assert len(booked(bench)) == 1
+    assert_told_once(bench)
+
+
+async def test_an_unreadable_month_is_a_persons_today(bench: Bench) -> None:
+    """Pax8 denies access from the first look on: who acts is told with the subscriptions' ids; after a week without
+    any reading the run has failed, visibly."""
+    run = await bought(bench)
+    found = await the_bridge(bench, run)
+    bench.sandbox.post("faults", {"vendor": "pax8", "path": "/subscriptions", "kind": "403", "times": 9999})
+    bench.sandbox.set_clock(found.dates.cut_off + 2 * MINUTE)
+    [planned] = await deadline_runs(bench, run)
+    assert (await bench.segment(planned)).name == "PutOff"
+    [mail] = mails(bench, to=TOM, subject="a person must act today")
+    assert found.ids.subscriptions[0] in mail.text and "Pax8 denies access" in mail.text, mail.text
+    bench.sandbox.set_clock(found.dates.cut_off + 8 * DAY)
+    assert (await bench.segment(planned)).is_failed()
+    assert mails(bench, to=TOM, subject="can't go on by itself")
+
+
+async def test_denied_access_at_the_last_moment_is_a_persons_alone(bench: Bench) -> None:
+    """Two business days before the end nothing is tried any more: handed over, once (B7)."""
+    run = await bought(bench)
+    found = await the_bridge(bench, run)
+    bench.sandbox.post("faults", {"vendor": "docusign", "path": "/envelopes", "kind": "403", "times": 999})
+    bench.sandbox.set_clock(found.dates.person_by + MINUTE)
+    [planned] = await deadline_runs(bench, run)
+    assert_ended_as(await bench.segment(planned), "Handed to a person")
+    assert booked(bench) == [] and len(mails(bench, to=TOM, subject="a person must act")) == 1
+    bench.sandbox.http.delete("faults").raise_for_status()
+
+
 async def test_a_hidden_end_goes_to_a_person_and_a_late_one_is_seen(bench: Bench) -> None:
     """Pax8 takes the cancellation and shows no end until two business days before: handed over; two products, of
     which one is booked as it should, are each what they are."""
