@@ -67,25 +67,41 @@ async def wait_for_start_day(case: Case, envelope: DraftedEnvelope, signed_at: d
         await end_without_order(case, event, envelope)
 
 
-async def check_before_ordering(case: Case, envelope: DraftedEnvelope, attempt: int = 1) -> None:
+async def check_before_ordering(case: Case, envelope: DraftedEnvelope) -> None:
     """N5, N6: price, name and subscriptions are read again; what changed is put to whom it concerns.
 
-    A customer new to Microsoft 365 is made ready first (P2, P3).
-
-    Decisions that took until another day are followed by another look: what is ordered on was read that day. Each
-    further attempt to order has looks of its own, for days may have gone by since the last one.
+    A customer new to Microsoft 365 is made ready first (P2, P3). Once: `order` looks again where days went by.
     """
     await new_tenant.prepare(case, envelope)
-    calendar, again = office().settings.calendar, f"-{attempt}" if attempt > 1 else ""
-    ready = case.name(f"ready-to-order{again}")
+    if not case.journal.starting(case.name("ready-to-order")):
+        await look_until_today(case, envelope, 1)
+
+
+async def look_until_today(case: Case, envelope: DraftedEnvelope, attempt: int) -> None:
+    """Decisions that took until another day are followed by another look: what is ordered on was read that day."""
+    again = f"-{attempt}" if attempt > 1 else ""
     for look in range(1, 100):
-        if case.journal.get(ready) is not None:
+        if was_looked_at(case, attempt):
             return
-        today = calendar.day_of(case.now()).isoformat()
-        day = await case.journal.put(case.name(f"ordering-day{again}-{look}"), today)
+        day = await case.journal.put(case.name(f"ordering-day{again}-{look}"), day_of_ordering(case))
         await decide_on_changes(case, envelope, day, attempt)
-        if calendar.day_of(case.now()).isoformat() == day:
-            await case.journal.put(ready, day)
+        if day_of_ordering(case) == day:
+            await case.journal.put(ready_key(case, attempt), day)
+
+
+def was_looked_at(case: Case, attempt: int) -> bool:
+    """Whether all that could have changed was looked at today, for this attempt, and decided on."""
+    return case.journal.get(ready_key(case, attempt)) is not None
+
+
+def ready_key(case: Case, attempt: int) -> str:
+    """What today's look before an attempt is remembered by."""
+    return case.name(f"ready-to-order{f'-{attempt}' if attempt > 1 else ''}-{day_of_ordering(case)}")
+
+
+def day_of_ordering(case: Case) -> str:
+    """Today, in our zone."""
+    return office().settings.calendar.day_of(case.now()).isoformat()
 
 
 async def decide_on_changes(case: Case, envelope: DraftedEnvelope, day: str, attempt: int) -> None:
@@ -129,7 +145,7 @@ async def decide_on_changes(case: Case, envelope: DraftedEnvelope, day: str, att
 async def order(case: Case, envelope: DraftedEnvelope, basis: Basis) -> PlacedOrder:
     """N5, B2, I1, I3: the order, once, on its authority; unclear outcomes go to a person.
 
-    Before the first attempt stands `check_before_ordering`, and again before each further one.
+    Before the first attempt stands `check_before_ordering`; whatever goes out later than that day is looked at again.
     Raises `ConfirmationTooOld` where new terms must go out first; nothing was ordered then (B5).
     """
     for attempt in range(1, 50):
@@ -155,6 +171,7 @@ async def order(case: Case, envelope: DraftedEnvelope, basis: Basis) -> PlacedOr
             if placed is None and case.journal.get(f"settled-{unclear}") is not None:
                 placed = await ask_about_unclear_order(case, envelope, basis, unclear, "", attempt)
         if placed is not None:
+            await case.journal.put(case.name("ordered"), placed.order_id)
             await case.record(
                 "ordered",
                 f"Ordered at Pax8: {case.request.what}, order {placed.order_id}, under {placed.authority_id}.",
@@ -165,11 +182,17 @@ async def order(case: Case, envelope: DraftedEnvelope, basis: Basis) -> PlacedOr
 
 
 async def look_again(case: Case, envelope: DraftedEnvelope, basis: Basis, attempt: int) -> None:
-    """N5: after a refused or unclear attempt all is read again as before the first one, while nothing is out."""
+    """N5: a further attempt, and one that failed on an earlier day, reads all again, while nothing is out.
+
+    The run may have been refused, put off or failed in between, for weeks.
+    """
     unclear = case.name(f"unclear-order-{attempt}")
-    asked = case.journal.get(f"since-{unclear}") or case.journal.get(f"settled-{unclear}")
-    if attempt > 1 and asked is None and not await ordering.may_be_out(basis.authority_id):
-        await check_before_ordering(case, envelope, attempt)
+    known = (case.name("ordered"), f"since-{unclear}", f"settled-{unclear}")
+    if any(case.journal.get(key) is not None for key in known) or was_looked_at(case, attempt):
+        return
+    if not await ordering.may_be_out(basis.authority_id):
+        await new_tenant.prepare(case, envelope)
+        await look_until_today(case, envelope, attempt)
 
 
 def word_of(basis: Basis) -> str:

@@ -79,6 +79,25 @@ async def test_a_refused_order_is_not_tried_again_on_what_was_read_weeks_ago(ben
     assert ordered(bench) == [VISIO]
 
 
+async def test_an_order_that_failed_is_not_tried_again_on_what_was_read_weeks_ago(bench: Bench) -> None:
+    """Pax8 denied access, the run failed, and Retry was pressed after three weeks: what changed is asked first (N5)."""
+    run = await launch_to_signature(bench, contoso())
+    fault = {"vendor": "pax8", "kind": "403", "method": "POST", "path": "/v1/orders$", "skip": 1, "times": 99}
+    bench.sandbox.post("faults", fault)
+    await sign(bench, run)
+    assert (await bench.state(run)).is_failed()
+    bench.sandbox.http.delete("faults").raise_for_status()
+    bench.sandbox.advance(days=20)
+    subscribed_elsewhere(bench, dearer(bench))
+    await bench.segment(run)
+    assert (await bench.waits_for(run)).startswith("cost-risen-")
+    await bench.answer(run, action="accept", decided_by=MATTHEW)
+    assert (await bench.waits_for(run)).startswith("subscribed-1-")
+    assert not ordered(bench)
+    assert_done(await bench.answer(run, action="accept", decided_by=ROBERTA))
+    assert ordered(bench) == [VISIO]
+
+
 def slow_after_the_marker(monkeypatch: pytest.MonkeyPatch, times: int) -> list[int]:
     """So many times the vendors take more than five minutes once the marker is written; the markers so far."""
     markers: list[int] = []
