@@ -40,7 +40,7 @@ async def draft(case: Case) -> DraftedEnvelope:
         envelope = await agreements.draft_agreement(request)
     link = f"{settings.docusign_url}/documents/details/{envelope.envelope_id}"
     case.links["Agreement in DocuSign"] = link
-    await case.tag(f"envelope:{envelope.envelope_id}")
+    await case.tag(f"{agreements.TAG}{envelope.envelope_id}")
     made = "made by hand, given at launch" if envelope.by_hand else "drafted"
     stage = f"agreement drafted{edition_in_words(request.edition)}"
     await case.record(stage, f"The agreement was {made}: {request.what}, {request.term.value}.", link=link)

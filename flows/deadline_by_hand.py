@@ -1,25 +1,29 @@
 """What the deadline's run can't find out or book is a person's, with the last safe moment (B7, I4, decision 6)."""
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
 from prefect.client.schemas.objects import State
 from prefect.states import Cancelled
 
+from flows.deadline_told import tell_everybody
 from tasks import bridge_letters
-from tasks.bridges import wake_procedure
+from tasks.bridges import remembered, wake_procedure
 from tasks.case import Case
 from tasks.ending import SEVEN_DAYS, BridgeIds, TermReading, is_booked, month_began, read_term
 from tasks.office import office
 from tasks.people import colleague
-from tasks.procedure import sleep_until
+from tasks.procedure import put_off_so_far, sleep_until
+from tasks.step import TRANSIENT
 from tasks.tickets import open_ticket
 from vendors.errors import NotFound, Unauthorised, VendorError
 from vendors.errors import Refused as VendorRefused
 
 LASTING = (Unauthorised, NotFound, VendorRefused)
 TRY_AGAIN = timedelta(hours=2)
-WE_GO_ON = "We go on trying."
+PUT_OFFS_UNTOLD = 2
+"""So often a vendor's silence at the cut-off is nobody's business yet; then a person is told, and we go on trying."""
 
 
 async def renewed_unsigned(case: Case, ids: BridgeIds, renewed: list[TermReading]) -> State[Any]:
@@ -61,27 +65,50 @@ async def tell_by_hand(
 
 
 async def hindered(case: Case, ids: BridgeIds, fault: VendorError) -> State[Any] | None:
-    """A vendor that won't have us does so until a person mends it: told at once with the date, tried on meanwhile.
+    """A vendor that won't answer, or won't have us: a person is told with the date, and it is tried on meanwhile.
 
-    None where every end is booked by now, so that only the telling fails, and after a week in which not even the ends
-    could be read: that is a failed run.
+    Denied access lasts until somebody mends it, so it is told at once, and the run sleeps; silence is told when it has
+    lasted a while. None where the run is to be put off or to fail: where every end is booked by now, so that only the
+    telling fails, and after a week in which nobody knew the month's end.
     """
-    why = f"{fault.vendor} {fault.what}: {fault.message}"
+    lasting = isinstance(fault, LASTING)
+    why = f"{fault.vendor} can't be read or written ({fault.what}): {fault.message}"
+    last: datetime | None
     try:
         live = [term for one in ids.subscriptions if not is_booked(term := await read_term(one))]
-    except VendorError:
-        since = datetime.fromisoformat(str(await case.journal.put("hindered-since", case.now().isoformat())))
-        if case.now() - since > SEVEN_DAYS:
-            return None
-        await tell_by_hand(case, ids, [], f"{why}. {WE_GO_ON}")
-    else:
         if not live:
             return None
-        if case.now() >= last_moment(live):
-            return await hand_to_person(case, ids, live, why)
-        await tell_by_hand(case, ids, live, f"{why}. {WE_GO_ON}")
+        last = last_moment(live)
+    except VendorError:
+        live, bought = [], await remembered(ids)
+        last = bought.dates.person_by if bought is not None else None
+    if last is not None and case.now() >= last:
+        return await hand_rest_to_person(case, ids, live, why)
+    if lasting or put_off_so_far(case) >= PUT_OFFS_UNTOLD:
+        by_when = office().settings.calendar.in_words(last) if last is not None else "today"
+        with suppress(*TRANSIENT):
+            await tell_by_hand(case, ids, live, f"{why}. We go on trying.", by_when)
+    since = datetime.fromisoformat(str(await case.journal.put("hindered-since", case.now().isoformat())))
+    if not lasting or (last is None and case.now() - since > SEVEN_DAYS):
+        return None
     await sleep_until(case, case.now() + TRY_AGAIN, why)
     raise AssertionError("unreachable")
+
+
+async def hand_rest_to_person(case: Case, ids: BridgeIds, live: list[TermReading], why: str) -> State[Any]:
+    """Part of a bridge can't be booked: that is a person's; of the lines that do end, everybody is told (B7, P15)."""
+    handed = await hand_to_person(case, ids, live, why)
+    left = {term.subscription_id for term in live}
+    try:
+        ended = [
+            term for one in ids.subscriptions if live and one not in left and is_booked(term := await read_term(one))
+        ]
+    except VendorError:  # then nobody knows whether any line ends: all of them are the person's
+        ended = []
+    if ended:
+        await tell_everybody(case, ids, ended, whole=False)
+        await case.show("Handed to a person")
+    return handed
 
 
 async def hand_to_person(

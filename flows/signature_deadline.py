@@ -3,19 +3,18 @@
 It gets identifiers only and reads everything fresh, so it does its work although the bridge's own run is gone.
 """
 
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from prefect import flow
 from prefect.client.schemas.objects import State, StateType
-from prefect.states import Cancelled, Completed
+from prefect.states import Cancelled
 
 from flows.deadline_by_hand import (
     LASTING,
     TRY_AGAIN,
-    WE_GO_ON,
     exit_until,
+    hand_rest_to_person,
     hand_to_person,
     hindered,
     last_moment,
@@ -23,15 +22,12 @@ from flows.deadline_by_hand import (
     tell_by_hand,
 )
 from flows.deadline_signed import nothing_to_do, only_ours_is_missing, only_we_are_missing, signed
-from rules.envelope import EnvelopeReading, signed_by_customer
-from rules.people import Person, same_address
+from flows.deadline_told import tell_everybody
+from rules.envelope import EnvelopeReading, is_only_an_earlier_one_signed, signed_by_customer
 from rules.refusal import refuse
-from rules.request import CheckedRequest
-from tasks import bridge_letters
 from tasks.agreements import read_envelopes_of
-from tasks.bridges import DEADLINE, GUARD, book_guard, deadline_runs, request_of, subscriptions_in, wake_procedure
+from tasks.bridges import DEADLINE, deadline_runs, subscriptions_in
 from tasks.case import Case, Subject
-from tasks.contacts import authorised_contacts
 from tasks.decision import Verdict, decide, take_back_unsigned, verdict_of
 from tasks.ending import (
     NOT_BOOKED,
@@ -46,23 +42,23 @@ from tasks.ending import (
 )
 from tasks.office import office
 from tasks.people import colleague
-from tasks.procedure import conduct, put_off_so_far, sleep_until
-from tasks.runs import runs_tagged
+from tasks.procedure import conduct, sleep_until
 from tasks.schedule import RUN_NAMES, SIGNATURE_DEADLINE
 from tasks.step import TRANSIENT
-from tasks.tickets import complete_ticket, note_stage
 from vendors.errors import Refused as VendorRefused
 
 AFTER = timedelta(minutes=1)
 DAY = timedelta(days=1)
-PUT_OFFS_UNTOLD = 2
-"""So often a vendor's silence at the cut-off is nobody's business yet; then a person is told, and we go on trying."""
 RENEWED = timedelta(days=40)
 """A month's bridge whose term ends later than this after its start has renewed."""
 NO_END = "Pax8 shows no end of the month, so none can be booked."
 RENEWED_LONG_AGO = (
     "It renewed unsigned more than seven days ago: the vendor refunds nothing any more. We book its end after the next "
     "cut-off, unless you book it before."
+)
+EARLIER_ONE_SIGNED = (
+    "The customer has signed an agreement that a later one had replaced, and not the later one. Settle with them which "
+    "of the two counts, and void the other in DocuSign: nothing is cancelled and nothing is ordered by itself."
 )
 NOT_SIGNED_THOUGH_SAID = "The reminder ticket says that it was signed in time; DocuSign says that it wasn't."
 
@@ -110,7 +106,7 @@ async def signature_deadline(
     async def procedure(case: Case) -> State[Any]:
         try:
             return await look(case)
-        except LASTING as fault:
+        except (*LASTING, *TRANSIENT) as fault:
             state = await hindered(case, every, fault) if case.is_known else None
             if state is None:
                 raise
@@ -125,18 +121,7 @@ async def signature_deadline(
                 name="Superseded", message="An older run of this deadline is at it; this one does nothing."
             )
         ids = every.model_copy(update={"subscriptions": left})
-        terms = [term for term in terms if term.subscription_id in left]
-        try:
-            return await decide_and_act(case, ids, terms)
-        except TRANSIENT as fault:
-            live = [term for term in terms if not is_booked(term)]
-            why = f"{fault.vendor} can't be read or written: {fault.message}"
-            if live and case.now() >= last_moment(live):
-                return await hand_to_person(case, ids, live, why)
-            if live and put_off_so_far(case) >= PUT_OFFS_UNTOLD:
-                with suppress(*TRANSIENT):
-                    await tell_by_hand(case, ids, live, f"{why}. {WE_GO_ON}")
-            raise
+        return await decide_and_act(case, ids, [term for term in terms if term.subscription_id in left])
 
     return await conduct(procedure)
 
@@ -208,6 +193,8 @@ async def decide_and_act(case: Case, ids: BridgeIds, terms: list[TermReading]) -
             return await only_we_are_missing(case, ids, live)
         if readings is not None and live and not any(reading.is_completed for reading in readings):
             return await hand_to_person(case, ids, live, NOT_SIGNED_THOUGH_SAID)
+        if live:
+            return await signed(case, ids, "The agreement was signed in time.")
         return await nothing_to_do(case, "The agreement was signed in time.")
     renewed = [term for term in live if has_renewed(term, case.now())]
     cut_off = min((calendar.cut_off(term.term_end) for term in terms if term.term_end), default=case.now())
@@ -217,6 +204,8 @@ async def decide_and_act(case: Case, ids: BridgeIds, terms: list[TermReading]) -
         readings = await read_all(case, ids, terms)
         if readings is None:
             return await hand_to_person(case, ids, live, "DocuSign can't be read: unread is not unsigned.")
+        if is_only_an_earlier_one_signed(readings):
+            return await hand_to_person(case, ids, live or terms, EARLIER_ONE_SIGNED)
         if any(reading.is_completed for reading in readings):
             return await signed(case, ids, "DocuSign says completed.")
         if only_ours_is_missing(readings):
@@ -235,17 +224,15 @@ async def decide_and_act(case: Case, ids: BridgeIds, terms: list[TermReading]) -
             ids.reference, ids.reminder_id, Verdict.UNSIGNED, f"DocuSign at {case.now():%H:%M} UTC: {why}"
         )
         if found is Verdict.SIGNED:
-            return await nothing_to_do(case, "The agreement was signed in time.")
+            return await signed(case, ids, "The agreement was signed in time.")
         unbooked = await book_all(case, ids, live)
         if isinstance(unbooked, Verdict):  # signed in this very minute: looked at anew
             return await decide_and_act(case, ids, terms)
         if unbooked:
             return await try_again(case, ids, live, unbooked)
         if endless:
-            ended = [await read_term(one.subscription_id) for one in terms if one not in endless]
-            await tell_everybody(case, ids, ended, cut_off, whole=False)
-            return await hand_to_person(case, ids, endless, NO_END)
-    return await tell_everybody(case, ids, [await read_term(term.subscription_id) for term in terms], cut_off)
+            return await hand_rest_to_person(case, ids, endless, NO_END)
+    return await tell_everybody(case, ids, [await read_term(term.subscription_id) for term in terms])
 
 
 def has_renewed(term: TermReading, now: datetime) -> bool:
@@ -292,82 +279,7 @@ async def try_again(case: Case, ids: BridgeIds, live: list[TermReading], unbooke
     why = "; ".join(f"{one}: {reason}" for one, reason in unbooked.items())
     open_ones = [term for term in live if term.subscription_id in unbooked]
     if case.now() >= last_moment(open_ones):
-        return await hand_to_person(case, ids, open_ones, why)
+        return await hand_rest_to_person(case, ids, open_ones, why)
     await tell_by_hand(case, ids, open_ones, why)
     await sleep_until(case, case.now() + TRY_AGAIN, "The end could not be booked yet")
     raise AssertionError("unreachable")
-
-
-async def tell_everybody(
-    case: Case, ids: BridgeIds, terms: list[TermReading], cut_off: datetime, whole: bool = True
-) -> State[Any]:
-    """The customer, contracts, requester, senior, billing and the reminder are told; guards are set (B7).
-
-    `whole`: nothing of the bridge is left to book, so that the reminder is done. Of a line that turned up after the
-    others were booked and told of, everybody is told by itself.
-    """
-    terms, late = await not_told_of(case, terms)
-    settings, calendar = office().settings, office().settings.calendar
-    request = await request_of(ids)
-    ends = {term.subscription_id: calendar.term_end(term.booked or term.commitment_end or case.now()) for term in terms}
-    what = ", ".join(f"{term.seats} × {term.product_name}" for term in terms)
-    last, cut = max(ends.values()), cut_off if terms[0].term_end is None else calendar.cut_off(terms[0].term_end)
-    why = f"The agreement was not signed by {calendar.in_words(cut)}."
-    if case.now() - cut > DAY:
-        why += f" We could look only now, {calendar.in_words(case.now())}."
-    ours = case.requester
-    await case.send(
-        bridge_letters.ends_for_customer(
-            f"bridge-ends{late}",
-            await the_customers_people(ids, request),
-            what,
-            last,
-            request.licence_users if request is not None else (),
-            why,
-            ours,
-        )
-    )
-    lines = tuple(
-        (f"{term.seats} × {term.product_name}", f"{term.subscription_id}, ends on {ends[term.subscription_id]}")
-        for term in terms
-    )
-    senior = await colleague(ids.senior)
-    to = (ours, settings.contracts, senior, settings.billing)
-    await case.send(bridge_letters.ends_for_us(f"bridge-ends-us{late}", case, to, lines, last, why))
-    text = f"{why} Booked to end on {last}, read back; customer, contracts, requester, senior and billing were told."
-    await note_stage(ids.reference, ids.reminder_id, f"cancelled{late}", text, "DocuSign", case.run_link, False)
-    if whole:
-        await complete_ticket(ids.reminder_id, f"{text} ({ids.reference})")
-    await case.record(f"unsigned at the cut-off{late}", text, by="DocuSign")
-    for term in terms:
-        await book_guard(ids, term.subscription_id, "unsigned", case.now() + DAY, ends[term.subscription_id])
-    await wake_procedure(ids, "the cut-off passed unsigned")
-    await case.show("Done")
-    return Completed(message=f"{what}: unsigned at the cut-off, booked to end on {last}; everybody was told.")
-
-
-async def not_told_of(case: Case, terms: list[TermReading]) -> tuple[list[TermReading], str]:
-    """The lines that no other run of this deadline has told of, by their ends' guards, and what marks them if only
-    some; all where each has its guard. Found once for this run, whose own guards come last."""
-    guards = {one: runs_tagged([GUARD, f"guard-of:{one}"]) for one in (term.subscription_id for term in terms)}
-    kept = await case.journal.put("told-of", [one for one, runs in guards.items() if not [run async for run in runs]])
-    new = [one for one in terms if one.subscription_id in kept]
-    if not new or len(new) == len(terms):
-        return terms, ""
-    return new, "".join(f" {one.subscription_id}" for one in new)
-
-
-async def the_customers_people(ids: BridgeIds, request: CheckedRequest | None) -> tuple[Person, ...]:
-    """Who confirmed, by the name that Autotask knows, and who was to sign."""
-    ticket = await office().autotask.ticket(ids.ticket_id)
-    contacts = await office().autotask.contacts(ticket.company_id)
-    contact = next((one for one in contacts if same_address(one.email, ids.contact)), None)
-    if contact is None:  # never to an address that isn't the customer's
-        organisation = await office().itglue.organisation_by_psa_id(ticket.company_id)
-        rights = await authorised_contacts(ticket.company_id, organisation.id if organisation is not None else 0)
-        people = [Person(name=one.name, email=one.email) for one in rights if one.may_confirm]
-    else:
-        people = [Person(name=contact.name, email=contact.email)]
-    if request is not None and not any(same_address(request.signer.email, one.email) for one in people):
-        people.append(Person(name=request.signer.name, email=request.signer.email))
-    return tuple(people)

@@ -85,6 +85,14 @@ def signed_by_customer(readings: Iterable[EnvelopeReading], client_role: str) ->
     return any(customer_signed(one, client_role) for one in in_force(readings))
 
 
+def is_only_an_earlier_one_signed(readings: Iterable[EnvelopeReading]) -> bool:
+    """Whether an agreement is complete that a later edition had replaced, while the latest isn't: two papers (I3)."""
+    every = tuple(readings)
+    latest = max((one.edition for one in every), default=1)
+    complete = [one for one in every if one.is_completed]
+    return bool(complete) and all(one.edition < latest for one in complete)
+
+
 EnvelopeEvent = Signed | Declined | Voided | Expired | SignerBounced
 
 

@@ -18,6 +18,7 @@ from rules.request import CheckedRequest
 from tasks.case import Case
 from tasks.contacts import authorised_contacts
 from tasks.office import office
+from tasks.runs import runs_tagged
 from tasks.step import step
 from vendors.docusign import Envelope, EnvelopeDraft, RoleAssignment
 from vendors.errors import Refused as VendorRefused
@@ -25,6 +26,8 @@ from vendors.errors import VendorError
 
 CUSTOMER_SIGNED = "customer-signed"
 AWAITED = "envelope-awaited"
+TAG = "envelope:"
+"""Of a run: the envelope that it has drafted or was given."""
 """The tag of a run whose wait ends with what becomes of its envelope."""
 LOOK_EVERY = timedelta(minutes=15)
 BRIDGE_DAYS = 31
@@ -206,14 +209,16 @@ async def send_agreement(envelope_id: str) -> SentEnvelope:
 
 
 async def read_envelopes_of(reference: str, envelope_id: str) -> tuple[EnvelopeReading, ...]:
-    """Every envelope of a procedure, read fresh one by one: the given one, and whatever bears its reference (B7).
+    """Every envelope of a procedure, read fresh one by one: the given one, those that its runs have drafted, and
+    whatever DocuSign's index, which may lag, shows for its reference (B7).
 
     One that bears another reference, or none, is nobody's evidence here, whoever gave its id. Where one can't be read
     by itself, DocuSign's list is the second way; raises what the vendor's client raises.
     """
     docusign, now = office().docusign, office().clock.now()
     found = await docusign.find_by_custom_field(REFERENCE_FIELD, reference, now - FIND_SINCE)
-    ids = dict.fromkeys([*([envelope_id] if envelope_id else []), *(one.envelope_id for one in found)])
+    given, drafted = [envelope_id] if envelope_id else [], await drafted_by_runs_of(reference)
+    ids = dict.fromkeys([*given, *drafted, *(one.envelope_id for one in found)])
     readings = []
     for one in ids:
         try:
@@ -224,6 +229,12 @@ async def read_envelopes_of(reference: str, envelope_id: str) -> tuple[EnvelopeR
                 raise
             readings.append(read_envelope(listed[0], office().clock.now()))
     return tuple(reading for reading in readings if reading.reference == reference)
+
+
+async def drafted_by_runs_of(reference: str) -> list[str]:
+    """The envelopes that the procedure's own runs bear as tags."""
+    runs = [run async for run in runs_tagged([f"ref:{reference}"])]
+    return [tag.removeprefix(TAG) for run in runs for tag in run.tags or [] if tag.startswith(TAG)]
 
 
 async def look_at_envelope(case: Case, envelope_id: str, hinted: bool, at_once: bool = False) -> Event | None:

@@ -156,12 +156,23 @@ def stands_for(run: FlowRun) -> bool:
 
 async def request_of(ids: BridgeIds) -> CheckedRequest | None:
     """The bridge's request, from its run's memory; None where that run is gone, or never was."""
+    run_id = own_run(ids)
+    kept = (await Journal.load(run_id)).get("checked-request") if run_id is not None else None
+    return CheckedRequest.model_validate(kept) if kept is not None else None
+
+
+async def remembered(ids: BridgeIds) -> Bridge | None:
+    """The bridge as its own run remembers it; None where that run is gone, or never was."""
+    run_id = own_run(ids)
+    return bridge_in(await Journal.load(run_id)) if run_id is not None else None
+
+
+def own_run(ids: BridgeIds) -> UUID | None:
+    """The bridge's own run, whether it is there or not; None where no run was named."""
     try:
-        run_id = UUID(ids.procedure_run_id)
+        return UUID(ids.procedure_run_id)
     except ValueError:
         return None
-    kept = (await Journal.load(run_id)).get("checked-request")
-    return CheckedRequest.model_validate(kept) if kept is not None else None
 
 
 async def all_booked(subscriptions: tuple[str, ...]) -> bool:
@@ -195,9 +206,11 @@ async def all_ended(subscriptions: tuple[str, ...]) -> bool:
 
 
 async def dates_now(bought: Bridge) -> BridgeDates:
-    """The bridge's dates by what Pax8 says now: an end that moved gives another cut-off."""
-    ends = [term.commitment_end for one in bought.ids.subscriptions if (term := await read_term(one)).commitment_end]
-    end = min(ends, default=bought.dates.commitment_end)
+    """The bridge's dates by what Pax8 says now: an end that moved gives another cut-off. Lines that have ended say
+    nothing any more while others go on."""
+    terms = [await read_term(one) for one in bought.ids.subscriptions]
+    going_on = [term for term in terms if term.status != "Cancelled"] or terms
+    end = min((one.commitment_end for one in going_on if one.commitment_end), default=bought.dates.commitment_end)
     if office().settings.calendar.term_end(end) == bought.dates.term_end:
         return bought.dates
     moved = tuple(one.model_copy(update={"renews": end}) for one in bought.licences)
@@ -222,8 +235,6 @@ async def close_the_bridge(case: Case) -> None:
 
 async def wake_procedure(ids: BridgeIds, what: str) -> None:
     """Wake the bridge's own run, if there is one."""
-    try:
-        run_id = UUID(ids.procedure_run_id)
-    except ValueError:
-        return
-    await wake(run_id, "DocuSign, read by signature-deadline", what)
+    run_id = own_run(ids)
+    if run_id is not None:
+        await wake(run_id, "DocuSign, read by signature-deadline", what)

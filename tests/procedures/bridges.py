@@ -9,6 +9,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun, State
 
 from tasks.bridges import DATES, Bridge
+from tests.procedures.attacks import memory
 from tests.procedures.harness import Bench
 from tests.procedures.people import launch, settings
 from tests.procedures.requests import MATTHEW, bridge
@@ -100,3 +101,11 @@ def booked(bench: Bench) -> list[dict[str, Any]]:
         for effect in entry["effects"]
         if effect["effect"] == "end booked"
     ]
+
+
+async def listed(bench: Bench, run: UUID) -> list[str]:
+    """The messages that the form offers to be read, or as evidence."""
+    state = await bench.state(run)
+    assert state.state_details.run_input_keyset is not None
+    schema = (await memory(run))[state.state_details.run_input_keyset["schema"]]
+    return [one for one in schema["properties"]["evidence"].get("enum", []) if one]

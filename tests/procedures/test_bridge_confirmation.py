@@ -5,8 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from rules.calendar import day_in_words
-from tests.procedures.attacks import memory
-from tests.procedures.bridges import answer_terms, give_prices, offered, reference, the_bridge
+from tests.procedures.bridges import answer_terms, give_prices, listed, offered, reference, the_bridge
 from tests.procedures.harness import Bench, plain
 from tests.procedures.people import (
     WEBHOOK,
@@ -36,14 +35,6 @@ def fabrikam_bridge(**changed: Any) -> dict[str, Any]:
         quote_line="Power BI Pro",
         **changed,
     )
-
-
-async def listed(bench: Bench, run: UUID) -> list[str]:
-    """The messages that the form offers to be read."""
-    found = await bench.run(run)
-    assert found.state is not None and found.state.state_details.run_input_keyset is not None
-    schema = (await memory(run))[found.state.state_details.run_input_keyset["schema"]]
-    return [one for one in schema["properties"]["evidence"].get("enum", []) if one]
 
 
 async def read_as(bench: Bench, run: UUID, action: str, **more: str) -> Any:

@@ -11,13 +11,13 @@ from rules.audited import Kind
 from rules.bridge import reminders
 from rules.calendar import Calendar
 from tasks.agreements import only_ours_was_missing
-from tests.procedures.attacks import memory
 from tests.procedures.bridges import (
     MINUTE,
     booked,
     bought,
     confirm,
     deadline,
+    listed,
     pass_the_cut_off,
     pass_to,
     the_bridge,
@@ -55,14 +55,6 @@ async def signs(bench: Bench, run: UUID, **who: str) -> Any:
     """The agreement is signed, and DocuSign sends word."""
     bench.sandbox.post(f"envelopes/{await bench.envelope(run)}/sign", who)
     return await bench.answer(run, action="look again", decided_by=WEBHOOK)
-
-
-async def listed(bench: Bench, run: UUID) -> list[str]:
-    """The messages that the form offers as evidence."""
-    state = await bench.state(run)
-    assert state.state_details.run_input_keyset is not None
-    schema = (await memory(run))[state.state_details.run_input_keyset["schema"]]
-    return [one for one in schema["properties"]["evidence"].get("enum", []) if one]
 
 
 async def bought_with_a_draft(bench: Bench, **changed: Any) -> UUID:

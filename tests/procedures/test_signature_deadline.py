@@ -10,7 +10,7 @@ from uuid import UUID
 import httpx
 import pytest
 from prefect.client.orchestration import get_client
-from prefect.states import Crashed, Failed, Pending
+from prefect.states import Cancelled, Crashed, Failed, Pending
 
 import vendors.http
 from rules.calendar import day_in_words
@@ -20,18 +20,20 @@ from tests.procedures.bridges import (
     booked,
     bought,
     deadline,
+    listed,
     pass_the_cut_off,
     pass_to,
     the_bridge,
 )
 from tests.procedures.harness import Bench
-from tests.procedures.people import WEBHOOK, assert_done, assert_ended_as, mails, notes, ordered
+from tests.procedures.people import WEBHOOK, assert_done, assert_ended_as, mails, notes, ordered, paper_says, sign
 from tests.procedures.requests import ADA, MATTHEW, ROBERTA, SAM, TOM
 
 VISIO = ("Visio Plan 1", 3, "Monthly")
 REQUEST = 700175
 TOP = 4
 """Autotask's number of "Critical"."""
+ANNUAL = {"term": "1-Year", "annual_reason": "Ada asked for it."}
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
@@ -297,7 +299,9 @@ async def test_denied_access_is_told_at_once_with_the_date_and_tried_on(bench: B
     [planned] = await deadline_runs(bench, run)
     assert (await bench.segment(planned)).name == "PutOff"
     [mail] = mails(bench, to=TOM, subject="a person must act")
-    assert set(mail.to) == {TOM, SAM, ROBERTA} and "DocuSign denies access" in mail.text, mail.text
+    assert set(mail.to) == {TOM, SAM, ROBERTA} and "DocuSign can't be read or written (denies access)" in mail.text, (
+        mail.text
+    )
     assert f"{found.dates.person_by:%B %Y}" in mail.subject and "09:00" in mail.subject, mail.subject
     assert tickets(bench, ":deadline")[0]["priority"] == TOP
     bench.sandbox.post("faults", {"vendor": "pax8", "path": "/subscriptions", "kind": "403", "times": 999})
@@ -311,17 +315,36 @@ async def test_denied_access_is_told_at_once_with_the_date_and_tried_on(bench: B
     assert_told_once(bench)
 
 
-async def test_an_unreadable_month_is_a_persons_today(bench: Bench) -> None:
-    """Pax8 denies access from the first look on: who acts is told with the subscriptions' ids; after a week without
-    any reading the run has failed, visibly."""
+@pytest.mark.parametrize("kind", ["403", "500-before"])
+async def test_an_unreadable_month_is_a_persons_in_time(bench: Bench, no_patience: None, kind: str) -> None:
+    """Pax8 denies access, or is down, from the first look on: who acts is told with the date that the bridge's own run
+    remembers; from the last safe moment on it is theirs alone (B7, I4)."""
     run = await bought(bench)
     found = await the_bridge(bench, run)
-    bench.sandbox.post("faults", {"vendor": "pax8", "path": "/subscriptions", "kind": "403", "times": 9999})
+    bench.sandbox.post("faults", {"vendor": "pax8", "path": "/subscriptions", "kind": kind, "times": 9999})
     bench.sandbox.set_clock(found.dates.cut_off + 2 * MINUTE)
     [planned] = await deadline_runs(bench, run)
+    for _ in range(1 if kind == "403" else 3):
+        assert not mails(bench, to=TOM, subject="a person must act")
+        assert (await bench.segment(planned)).name == "PutOff"
+    [mail] = mails(bench, to=TOM, subject="a person must act")
+    assert found.ids.subscriptions[0] in mail.text and "Pax8 can't be read or written" in mail.text, mail.text
+    assert f"{found.dates.person_by:%B %Y}" in mail.subject and "09:00" in mail.subject, mail.subject
+    bench.sandbox.set_clock(found.dates.person_by + MINUTE)
+    assert_ended_as(await bench.segment(planned), "Handed to a person")
+    assert booked(bench) == [] and len(mails(bench, to=TOM, subject="a person must act")) == 1
+
+
+async def test_a_month_that_nobody_knows_is_a_persons_today(bench: Bench) -> None:
+    """The same without the bridge's own run: today; after a week without any reading the run has failed, visibly."""
+    run = await bought(bench)
+    found = await the_bridge(bench, run)
+    [planned] = await deadline_runs(bench, run)
+    await delete(run)
+    bench.sandbox.post("faults", {"vendor": "pax8", "path": "/subscriptions", "kind": "403", "times": 9999})
+    bench.sandbox.set_clock(found.dates.cut_off + 2 * MINUTE)
     assert (await bench.segment(planned)).name == "PutOff"
-    [mail] = mails(bench, to=TOM, subject="a person must act today")
-    assert found.ids.subscriptions[0] in mail.text and "Pax8 denies access" in mail.text, mail.text
+    assert mails(bench, to=TOM, subject="a person must act today")
     bench.sandbox.set_clock(found.dates.cut_off + 8 * DAY)
     assert (await bench.segment(planned)).is_failed()
     assert mails(bench, to=TOM, subject="can't go on by itself")
@@ -358,8 +381,11 @@ async def test_a_hidden_end_goes_to_a_person_and_a_late_one_is_seen(bench: Bench
     assert_ended_as(await bench.state(planned), "Handed to a person")
     await bench.reconcile()
     assert len(await deadline_runs(bench, run)) == 1, "handed over: nobody books it again"
-    assert not mails(bench, to=ADA, subject="cancelled")
-    assert late
+    [told] = mails(bench, to=ADA, subject="cancelled")
+    assert "Power BI Pro" in told.text and "Visio" not in told.text, "what ends is told of, what doesn't isn't (B7)"
+    assert len(mails(bench, to=TOM, subject="it ends on")) == 1
+    [guard] = await bench.runs("guard-end")
+    assert f"guard-of:{late}" in guard.tags
 
 
 async def test_an_answer_that_never_came_is_found_done_or_done_later(bench: Bench, no_patience: None) -> None:
@@ -435,6 +461,69 @@ async def test_unreadable_for_days_it_is_a_persons(bench: Bench, no_patience: No
     await bench.play_all()
     assert await bench.waits_for(run) == "late-still-wanted", "not kept: its end is booked"
     assert not mails(bench, to=ADA, subject="your licences go on")
+
+
+async def test_signed_in_time_is_a_persons_where_its_run_was_ended_before_it_did_anything(bench: Bench) -> None:
+    """Signed, and decided so; other seats on the paper, so a person is asked; then the run is cancelled in the UI: at
+    the cut-off somebody is told that nobody does what was signed, and nothing is cancelled (I4, B7)."""
+    run = await bought(bench)
+    found = await the_bridge(bench, run)
+    paper_says(bench, await bench.envelope(run), Seats1="30")
+    await sign(bench, run)
+    assert (await bench.waits_for(run)).startswith("kept-signed-seats")
+    async with get_client() as client:
+        cancelled: Any = Cancelled(message="by hand")
+        await client.set_flow_run_state(run, cancelled, force=True)
+    bench.sandbox.set_clock(found.dates.cut_off + 2 * MINUTE)
+    [planned] = await deadline_runs(bench, run)
+    assert_ended_as(await bench.segment(planned), "Handed to a person")
+    [mail] = mails(bench, to=TOM, subject="a person must act")
+    assert "own run ended as" in mail.text and booked(bench) == []
+
+
+async def test_an_agreement_that_the_index_does_not_show_yet_is_read_all_the_same(bench: Bench) -> None:
+    """More seats, so a second edition; signed at once, and DocuSign's index lags: its run knows it (docusign.md §6)."""
+    run = await bought(bench, **ANNUAL)
+    await changes_its_mind(bench, run)
+    [second] = [one["envelopeId"] for one in bench.sandbox.records("docusign.envelopes") if one["status"] == "sent"]
+    found = await the_bridge(bench, run)
+    bench.sandbox.post("connect", {"mode": "lost"})
+    bench.sandbox.post(f"envelopes/{second}/sign", {})
+    bench.sandbox.change("docusign.envelopes", second, statusChangedDateTime="2020-01-01T00:00:00.0000000Z")
+    bench.sandbox.set_clock(found.dates.cut_off + 2 * MINUTE)
+    [planned] = await deadline_runs(bench, run)
+    assert_done(await bench.segment(planned))
+    assert booked(bench) == [], "signed: nothing is cancelled"
+
+
+async def test_a_signature_on_an_agreement_that_a_later_one_replaced_is_a_persons(bench: Bench) -> None:
+    """Two papers, whatever let the first one live: signed is only the first, so nobody cancels and nobody orders."""
+    run = await bought(bench, **ANNUAL)
+    first = bench.sandbox.get(f"records/docusign.envelopes/{await bench.envelope(run)}")
+    await changes_its_mind(bench, run)
+    found = await the_bridge(bench, run)
+    bench.sandbox.change("docusign.envelopes", first["envelopeId"], status="sent", signers=first["signers"])
+    bench.sandbox.post("connect", {"mode": "lost"})
+    bench.sandbox.post(f"envelopes/{first['envelopeId']}/sign", {})
+    bench.sandbox.set_clock(found.dates.cut_off + 2 * MINUTE)
+    [planned] = await deadline_runs(bench, run)
+    assert_ended_as(await bench.segment(planned), "Handed to a person")
+    [mail] = mails(bench, to=TOM, subject="a person must act")
+    assert "a later one had replaced" in mail.text and booked(bench) == []
+    assert ordered(bench) == [VISIO]
+
+
+async def changes_its_mind(bench: Bench, run: UUID) -> None:
+    """The customer would rather have it monthly: annual is voided, the monthly agreement goes out (Y4)."""
+    bench.sandbox.advance(hours=2)
+    said = {"to": "licences@northgate.example", "subject": "The term", "body": "We would rather have it monthly."}
+    bench.sandbox.post("mails", {"from": ADA, **said})
+    await bench.answer(run, action="look again", decided_by=TOM)
+    [evidence] = await listed(bench, run)
+    await bench.answer(run, action="customer wants monthly", decided_by=TOM, evidence=evidence)
+    await bench.answer(run, action="release the agreement", decided_by=ROBERTA)
+    bench.sandbox.advance(seconds=700)
+    await bench.reconcile()
 
 
 # The very minute
