@@ -12,8 +12,9 @@ from flows.end_subscription import day_after
 from flows.guard_end import successors
 from flows.inbox import named_in
 from flows.new_subscription import Day
+from flows.renewed_end import Overtaken, as_it_runs, settled_by_a_person
 from flows.word import Question, the_word
-from rules.events import Confirmed, DayReached, Event, ReplyRead
+from rules.events import Confirmed, DayReached, Event, ReplyRead, Withdrawn
 from rules.people import AuthorisedContact, Person
 from rules.wishes import EndWish, KeptWish
 from rules.written import PersonsReading, Verdict, Written, why_no_evidence
@@ -22,7 +23,15 @@ from tasks.bridges import book_guard
 from tasks.case import Case
 from tasks.documentation import document_end
 from tasks.double_starts import something_else_open
-from tasks.ending import NOT_BOOKED, SEVEN_DAYS, BridgeIds, TermReading, reaches, read_term
+from tasks.ending import (
+    NOT_BOOKED,
+    SEVEN_DAYS,
+    BridgeIds,
+    TermReading,
+    is_booked,
+    reaches,
+    read_term,
+)
 from tasks.forms import LookForm
 from tasks.forms_seats import WordForm
 from tasks.letters import Letter
@@ -34,7 +43,7 @@ from tasks.seat_requests import about
 from tasks.seats import evidence_since
 from tasks.tickets import complete_ticket, open_ticket
 from tasks.waiting import Wait, wait_for
-from tasks.wishes import WishForm, book_wished_end, check_wish, mark_wish
+from tasks.wishes import WishForm, book_wished_end, check_wish, mark_wish, renewed_meanwhile
 from tasks.written import file_evidence, read_written
 
 DAY = timedelta(days=1)
@@ -83,9 +92,14 @@ async def end_on_request(
         term = await the_term_that_reaches_it(case, wish, authority_id)
         if term.status == "Cancelled":
             return await gone_already(case, wish, term)
+        if renewed_meanwhile(wish, term):
+            return await after_the_renewal(case, wish, term, authority_id)
         try:
             booked = await book_wished_end(ids_of(case, wish), term.subscription_id, end_of(term))
         except NOT_BOOKED as why:
+            now = await as_it_runs(term)
+            if renewed_meanwhile(wish, now):
+                return await after_the_renewal(case, wish, now, authority_id)
             return await hand_to_person(case, wish, term, str(why))
         return await finish(case, wish, booked)
 
@@ -163,7 +177,13 @@ async def the_wish(case: Case, wish: EndWish) -> tuple[KeptWish, str]:
         reading = PersonsReading(
             by=event.by, at=case.now(), written_id=written.authority_id, text_digest=written.text_digest
         )
-        one = KeptWish(subscription_id=wish.held.subscription_id, wished=wish.wished, evidence=name, reading=reading)
+        one = KeptWish(
+            subscription_id=wish.held.subscription_id,
+            wished=wish.wished,
+            evidence=name,
+            reading=reading,
+            asked_in=wish.asked_in,
+        )
         kept = await case.journal.put("wish", one.model_dump(mode="json"))
     found = KeptWish.model_validate(kept)
     said = f"{found.evidence}, read in full: it wishes the end by {found.wished}."
@@ -206,6 +226,27 @@ async def wait_for_next_term(case: Case, wish: EndWish, term: TermReading, numbe
     )
 
 
+async def after_the_renewal(case: Case, wish: EndWish, term: TermReading, authority_id: str) -> State[Any]:
+    """A person gets out of the term that nobody wished; what came of it is told as what it is (P18)."""
+    overtaken = Overtaken(
+        what=wish.what,
+        said="wished for",
+        day=wish.wished,
+        company_id=wish.customer.autotask_id,
+        people=(case.requester, wish.senior, office().settings.contracts),
+    )
+    settled = await settled_by_a_person(case, overtaken, term)
+    if isinstance(settled, Withdrawn):
+        await free(wish, authority_id, "withdrawn before it was booked")
+        await end_without_order(case, settled, None)
+        raise AssertionError("unreachable")
+    if settled.status == "Cancelled":
+        return await gone_already(case, wish, settled)
+    if not is_booked(settled):
+        return await hand_to_person(case, wish, settled, "Its end was booked, and is gone again.")
+    return await finish(case, wish, settled, in_time=False)
+
+
 def ids_of(case: Case, wish: EndWish) -> BridgeIds:
     """What names this end, for whoever watches it."""
     return BridgeIds(
@@ -226,13 +267,17 @@ def end_of(term: TermReading) -> Any:
     return term.term_end
 
 
-async def finish(case: Case, wish: EndWish, booked: TermReading) -> State[Any]:
-    """Booked and read back: watched until it is gone; customer, contracts, billing and requester are told."""
-    await case.record("end booked", f"{wish.what} ends on {booked.term_end}, read back.", by="Pax8", public=True)
+async def finish(case: Case, wish: EndWish, booked: TermReading, *, in_time: bool = True) -> State[Any]:
+    """Booked and read back: watched until it is gone; customer, contracts, billing and requester are told.
+
+    Not `in_time`: booked by a person, for a term that the customer didn't wish; the customer was talked to.
+    """
+    await case.record("end booked", f"{wish.what} ends on {booked.term_end}, read back.", by="Pax8", public=in_time)
     await book_guard(ids_of(case, wish), booked.subscription_id, "wished", case.now() + DAY, booked.term_end)
     await document(case, wish, "ends", str(booked.term_end))
     later = "; its users lose access then."
-    await tell(case, wish, f"ends on {booked.term_end}", later, (("Until then", wish.costs()),))
+    costs = (("Until then", wish.costs()),) if in_time else ()
+    await tell(case, wish, f"ends on {booked.term_end}", later, costs, customer=in_time)
     await close_ticket(case, wish, f"{wish.what} ends on {booked.term_end}")
     return Completed(message=f"{wish.customer.name}: {wish.what} ends on {booked.term_end}, read back from Pax8.")
 
@@ -270,7 +315,9 @@ async def close_ticket(case: Case, wish: EndWish, what: str) -> None:
     await case.show("Done")
 
 
-async def tell(case: Case, wish: EndWish, ends: str, access: str, costs: tuple[tuple[str, str], ...]) -> None:
+async def tell(
+    case: Case, wish: EndWish, ends: str, access: str, costs: tuple[tuple[str, str], ...], *, customer: bool = True
+) -> None:
     """P15, P18: which line ends and when (`ends`: "ends on …"); what the customer loses; what it costs until then."""
     settings = office().settings
     facts = (*facts_of(wish)[:2], (ends.split()[0].capitalize(), ends.split()[-1]), *costs)
@@ -299,6 +346,8 @@ async def tell(case: Case, wish: EndWish, ends: str, access: str, costs: tuple[t
             link_text=text,
         )
     )
+    if not customer:
+        return
     await case.send(
         Letter(
             kind="customer-end",

@@ -1,13 +1,15 @@
 """The agreed end of a subscription: booked within the term that reaches the date (N7, P18)."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Cancelled, Completed
 
+from flows.renewed_end import Overtaken, as_it_runs, settled_by_a_person
 from rules.authority import NotCovered
+from rules.events import Withdrawn
 from rules.people import Person
 from rules.refusal import refuse
 from tasks import ending
@@ -50,9 +52,14 @@ async def end_subscription(subscription_id: str, envelope_id: str, procedure_run
             return await hand_to_person(case, term, "Pax8 shows no end of its term, so none can be booked.")
         if not ending.reaches(term, request.end):
             await sleep_until(case, day_after(term), f"This term ends on {term.term_end}, before {request.end}")
+        if ending.renewed_past(term, request.end):
+            return await after_the_renewal(case, term, request.end)
         try:
             booked = await ending.book_agreed_end(request, envelope_id, subscription_id, term.term_end)
         except (EndNotShown, EndNotAgreed, NotCovered, NotSigned, VendorRefused) as why:
+            now = await as_it_runs(term)
+            if ending.renewed_past(now, request.end):
+                return await after_the_renewal(case, now, request.end)
             return await hand_to_person(case, term, str(why))
         await tell(case, booked)
         await case.show("Done")
@@ -67,8 +74,33 @@ def day_after(term: TermReading) -> datetime:
     return office().settings.calendar.start_of(term.term_end + timedelta(days=2))
 
 
-async def tell(case: Case, booked: TermReading) -> None:
-    """Billing, requester and customer learn the booked end (P15)."""
+async def after_the_renewal(case: Case, term: TermReading, end: date) -> State[Any]:
+    """The term that reached the agreed end is over: a person gets out of the next one, or books its end (N7)."""
+    request = case.request
+    overtaken = Overtaken(
+        what=f"{term.seats} × {term.product_name}",
+        said="agreed for",
+        day=end,
+        company_id=request.customer.autotask_id,
+        people=(request.requester, request.senior, office().settings.contracts),
+    )
+    settled = await settled_by_a_person(case, overtaken, term)
+    if isinstance(settled, Withdrawn):
+        said = f"{settled.by}: it goes on, past its agreed end {end} ({settled.why})."
+        await case.record("goes on", said, by=settled.by)
+        await case.show("Handed to a person")
+        return Cancelled(name="Handed to a person", message=said)
+    if settled.status == "Cancelled":
+        return Completed(message="The subscription is cancelled already.")
+    if not ending.is_booked(settled):
+        return await hand_to_person(case, settled, "Its end was booked, and is gone again.")
+    await tell(case, settled, in_time=False)
+    await case.show("Done")
+    return Completed(message=f"{settled.product_name} ends on {settled.term_end}, booked by a person.")
+
+
+async def tell(case: Case, booked: TermReading, *, in_time: bool = True) -> None:
+    """Billing, requester and customer learn the booked end (P15). Not `in_time`: a person talks to the customer."""
     request, settings = case.request, office().settings
     facts = (
         ("Customer", request.customer.name),
@@ -88,6 +120,8 @@ async def tell(case: Case, booked: TermReading) -> None:
             link_text="Open the run",
         ),
     )
+    if not in_time:
+        return
     await case.send(
         Letter(
             kind="customer-end",

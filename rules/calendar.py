@@ -145,6 +145,18 @@ def end_reaching(start: date, months: int, wished: date) -> date:
     return term_end_after(start, months, terms)
 
 
+def term_began(commitment_end: datetime, months: int, started: datetime | None) -> datetime:
+    """When the term that ends then began, and the one before it ended.
+
+    Counted from the first start where that gives this very end (31 Jan → 28 Feb began on 31 Jan), else back from it.
+    """
+    ends_on = commitment_end.astimezone(UTC).date()
+    if started is None or end_reaching(first_day(started), months, ends_on) != ends_on:
+        return commitment_end - relativedelta(months=months)
+    begun = term_before(first_day(started), ends_on, months)
+    return datetime.combine(begun, commitment_end.astimezone(UTC).time(), UTC)
+
+
 def first_day(start: datetime) -> date:
     """The day a subscription starts. Pax8 gives a day as midnight UTC (pax8.md §7): in the MSP's zone it is the eve."""
     return start.astimezone(UTC).date()

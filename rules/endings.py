@@ -38,11 +38,13 @@ class SignedEnd(_Ending):
     """The end date that a signed agreement states, for one subscription bought under it (N7).
 
     `commitment_end`: the end of the running term as Pax8 gives it. The agreement's end is reached within this term,
-    by `Calendar.reaches`, or this authority can't be built: earlier terms renew.
+    by `Calendar.reaches`, or this authority can't be built: earlier terms renew. `began`: when this term began. Nor
+    can it be built where the end was reached by then: the term that reached it is over.
     """
 
     agreement: SignedAgreement
     product_id: str
+    began: AwareDatetime
     calendar: Calendar
 
     @model_validator(mode="after")
@@ -53,6 +55,8 @@ class SignedEnd(_Ending):
         if not self.calendar.reaches(self.commitment_end, end):
             ends = self.calendar.last_day(self.commitment_end)
             raise ValueError(f"this term ends on {ends}, before the agreed end {end}: it renews (N7)")
+        if self.calendar.reaches(self.began, end):
+            raise ValueError(f"the term that reached the agreed end {end} is over: a person decides (N7)")
         lines = self.agreement.paper.lines
         if not any(line.product_id == self.product_id for line in lines if line.product_id):
             raise ValueError(f"product {self.product_id} does not stand in the agreement (N7)")
@@ -181,13 +185,16 @@ class EndRequest(_Ending):
     """A customer's written wish to end one subscription, read in full by a named person (P18).
 
     `wished`: the day the customer named. An end within an earlier term than the one that reaches it, by
-    `Calendar.reaches`, can't be built: that term renews.
+    `Calendar.reaches`, can't be built: that term renews. Nor can one within a later term, which `began` when the day
+    was reached. `asked_in`: the last day of the term that ran when the customer was asked; that one is never later.
     """
 
     written: Written
     may_confirm: tuple[AuthorisedContact, ...]
     reading: PersonsReading
     wished: date
+    began: AwareDatetime
+    asked_in: date
     calendar: Calendar
     at: AwareDatetime
 
@@ -202,6 +209,9 @@ class EndRequest(_Ending):
         if not self.calendar.reaches(self.commitment_end, self.wished):
             ends = self.calendar.last_day(self.commitment_end)
             raise ValueError(f"this term ends on {ends}, before the day wished, {self.wished}: it renews (P18)")
+        renewed = self.calendar.last_day(self.commitment_end) > self.asked_in
+        if renewed and self.calendar.reaches(self.began, self.wished):
+            raise ValueError(f"the term that reached the day wished, {self.wished}, is over: a person decides (P18)")
         if self.at >= self.commitment_end:
             raise ValueError("the term has ended: there is nothing left to book (P18)")
         return self

@@ -31,6 +31,11 @@ class EndWish(Asking):
         return f"I confirm {self.reference}: end of {self.what} by {self.wished}"
 
     @property
+    def asked_in(self) -> date | None:
+        """The last day of the term that ran when it was asked; None where Pax8 showed no end."""
+        return self.held.last_day or self.held.renews
+
+    @property
     def foretold(self) -> date | None:
         """The end of the term that will reach the day, as the terms run now; None where Pax8 shows no end."""
         held = self.held
@@ -52,12 +57,16 @@ class EndWish(Asking):
 
 
 class KeptWish(Frozen):
-    """What the marker of a wish keeps outside: where the word lies, who read it, and what it is about."""
+    """What the marker of a wish keeps outside: where the word lies, who read it, and what it is about.
+
+    `asked_in`: as `EndWish.asked_in`; None on older markers.
+    """
 
     subscription_id: Filled
     wished: date
     evidence: Filled
     reading: PersonsReading
+    asked_in: date | None = None
 
 
 def end_after(renews: date, months: int, wished: date, last_day: date | None = None) -> date:

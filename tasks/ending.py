@@ -8,6 +8,7 @@ from pydantic import AwareDatetime, ValidationError
 
 from rules.authority import EndAuthority, NotCovered, SignedAgreement
 from rules.bridge import bridge_reference
+from rules.calendar import term_began
 from rules.endings import AgreementDead, SignedEnd, Successor, Superseded, UnsignedAtCutoff
 from rules.order import Frozen, Term
 from rules.request import CheckedRequest
@@ -24,6 +25,7 @@ from vendors.pax8 import LIST_PAGE, Subscription
 
 BRIDGE_BEGINS_WITHIN = timedelta(days=7)
 """How long after its marker a bridge's subscription may begin: what begins later is another one."""
+DAY = timedelta(days=1)
 FEW = 3
 """So many subscriptions are read one by one."""
 SEVEN_DAYS = timedelta(days=7)
@@ -34,7 +36,8 @@ class TermReading(Frozen):
     """A subscription's running term as Pax8 gives it. `booked`: the booked end, None when it renews by itself.
 
     `term_end`: the day of `commitment_end`, as `Calendar.term_end` reads it; whether the term reaches a day is asked of
-    `reaches`. `started`: when the subscription itself began, its first term's start.
+    `reaches`. `started`: when the subscription itself began, its first term's start. `months`: how long a term is, None
+    where Pax8's word for it isn't one of ours.
     """
 
     subscription_id: str
@@ -47,6 +50,7 @@ class TermReading(Frozen):
     term_end: date | None
     booked: AwareDatetime | None
     started: AwareDatetime | None = None
+    months: int | None = None
 
 
 class BridgeIds(Frozen):
@@ -94,10 +98,26 @@ def reaches(term: TermReading, wished: date) -> bool:
     return term.commitment_end is not None and office().settings.calendar.reaches(term.commitment_end, wished)
 
 
+def began(term: TermReading) -> datetime | None:
+    """When the running term began, and the one before it ended; None where Pax8 shows no end.
+
+    A term of unknown length is taken for a month: a person is asked rather than a wrong term booked.
+    """
+    return term_began(term.commitment_end, term.months or 1, term.started) if term.commitment_end else None
+
+
+def renewed_past(term: TermReading, wished: date) -> datetime | None:
+    """When it renewed although the term before reached that day already; None where it didn't (N7, P18)."""
+    at = began(term)
+    if at is None or (term.started is not None and at <= term.started + DAY):
+        return None
+    return at if office().settings.calendar.reaches(at, wished) else None
+
+
 def term_of(found: Subscription) -> TermReading:
     """What Pax8 shows of a subscription's running term."""
-    calendar = office().settings.calendar
-    end = found.commitment_term.end if found.commitment_term else None
+    calendar, commitment = office().settings.calendar, found.commitment_term
+    end = commitment.end if commitment else None
     return TermReading(
         subscription_id=found.id,
         company_id=found.company_id,
@@ -109,6 +129,7 @@ def term_of(found: Subscription) -> TermReading:
         term_end=calendar.term_end(end) if end else None,
         booked=found.end,
         started=found.start,
+        months=next((one.months for one in Term if commitment is not None and one.value == commitment.term), None),
     )
 
 
@@ -190,13 +211,15 @@ async def book_agreed_end(
     async def agreed(term: TermReading) -> EndAuthority:
         agreement = await read_signed_agreement(envelope_id, request)
         await assert_bought_under(agreement, request, term)
-        assert term.commitment_end is not None  # noqa: S101 - `book_end` has looked
-        return SignedEnd(
-            agreement=agreement,
-            subscription_id=subscription_id,
-            product_id=term.product_id,
-            commitment_end=term.commitment_end,
-            calendar=office().settings.calendar,
+        return SignedEnd.model_validate(
+            {
+                "agreement": agreement,
+                "subscription_id": subscription_id,
+                "product_id": term.product_id,
+                "commitment_end": term.commitment_end,
+                "began": began(term),
+                "calendar": office().settings.calendar,
+            }
         )
 
     return await book_end(subscription_id, term_end, agreed)

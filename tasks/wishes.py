@@ -17,7 +17,7 @@ from tasks.case import Case
 from tasks.claims import said_of
 from tasks.contacts import authorised_contacts
 from tasks.double_starts import one_start_each
-from tasks.ending import BridgeIds, EndNotAgreed, TermReading, book_end
+from tasks.ending import BridgeIds, EndNotAgreed, TermReading, began, book_end, renewed_past
 from tasks.markers import AuthorityUsed, first_holder, holder
 from tasks.office import office
 from tasks.requests import recalled
@@ -153,6 +153,8 @@ async def book_wished_end(ids: BridgeIds, subscription_id: str, term_end: date, 
                 "reading": kept.reading,
                 "subscription_id": subscription_id,
                 "wished": kept.wished,
+                "began": began(term),
+                "asked_in": kept.asked_in or date.min,
                 "commitment_end": term.commitment_end,
                 "calendar": office().settings.calendar,
                 "at": office().clock.now(),
@@ -160,6 +162,14 @@ async def book_wished_end(ids: BridgeIds, subscription_id: str, term_end: date, 
         )
 
     return await book_end(subscription_id, term_end, wished)
+
+
+def renewed_meanwhile(wish: EndWish, term: TermReading) -> bool:
+    """Whether it has renewed past the day since the customer was asked: another term runs than the one meant (P18)."""
+    ends, asked_in = term.commitment_end, wish.asked_in
+    if ends is not None and asked_in is not None and office().settings.calendar.last_day(ends) <= asked_in:
+        return False
+    return renewed_past(term, wish.wished) is not None
 
 
 async def dropped_by_our_seats(subscription_id: str) -> bool:

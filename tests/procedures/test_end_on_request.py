@@ -1,7 +1,7 @@
 """A subscription ends because the customer wishes it: with the term that reaches the day, watched, all told (P18)."""
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -14,8 +14,18 @@ from tasks.schedule import GUARD_END, book_timed
 from tests.procedures.bridges import booked, bought, reference
 from tests.procedures.harness import Bench, plain
 from tests.procedures.people import assert_done, assert_ended_as, launch, mails, notes, settings, writes
-from tests.procedures.requests import ADA, ROBERTA, SAM, TOM
-from tests.procedures.seats import CONTOSO, LITWARE, asked, confirm, held, more, portal_adds
+from tests.procedures.requests import ADA, FRIDA, ROBERTA, SAM, TOM
+from tests.procedures.seats import (
+    CONTOSO,
+    FABRIKAM,
+    LITWARE,
+    annual_more,
+    asked,
+    confirm,
+    held,
+    more,
+    portal_adds,
+)
 from tests.procedures.test_add_seats import offered
 from vendors.errors import Unavailable
 
@@ -99,6 +109,100 @@ async def test_wished_for_the_very_day_on_which_pax8_ends_the_term_it_ends_with_
     assert_done(await read(bench, run))
     assert held(bench, CONTOSO)["endDate"] == term_ends
     assert "after the running term 0 more" in mails(bench, ADA, "as you wished")[0].text
+
+
+STANDARD = "Microsoft 365 Business Standard"
+
+
+async def wished_before_a_renewal(bench: Bench) -> tuple[UUID, date]:
+    """Fabrikam's year ends in seven days; Frida wishes its end for the day before, and nobody reads it yet."""
+    renews = bench.sandbox.today() + timedelta(days=7)
+    subscription = held(bench, FABRIKAM, STANDARD)["id"]
+    midnight = datetime.combine(renews, time(), UTC).isoformat()
+    bench.sandbox.post(f"pax8/subscriptions/{subscription}/term", {"end": midnight})
+    form = annual_more(name="end-on-request", end_date=(renews - timedelta(days=1)).isoformat())
+    run = await launch(bench, {k: v for k, v in form.items() if not k.startswith("seats_")})
+    assert f"on {renews - timedelta(days=1)}" in mails(bench, FRIDA, "please confirm")[0].text
+    bench.sandbox.advance(seconds=60)
+    bench.sandbox.post(f"mails/{await reference(bench, run)}%2Fend-1/answer", {"sentence": True})
+    return run, renews
+
+
+async def test_read_after_the_renewal_no_further_year_is_booked_and_a_person_acts(bench: Bench) -> None:
+    """The year that reached the day is over: requester, senior and contracts hear of the vendor's seven days; once it
+    is cancelled in the portal, all are told that it is over."""
+    run, renews = await wished_before_a_renewal(bench)
+    bench.sandbox.advance(days=9)
+    await bench.reconcile()
+    await read(bench, run)
+    assert (await bench.waits_for(run)).startswith("renewed-")
+    assert not booked(bench) and not mails(bench, FRIDA, "as you wished") and not mails(bench, ROBERTA, "ends on")
+    [mail] = mails(bench, TOM, "a person must act")
+    assert {SAM, ROBERTA} <= set(mail.to), mail.to
+    began = renews - timedelta(days=1)  # midnight UTC is the eve in New York
+    assert f"renewed on {began}" in mail.text and f"wished for {renews - timedelta(days=1)}" in mail.text
+    assert f"by {began + timedelta(days=7)}" in mail.text
+    [ticket] = [t for t in bench.sandbox.records("autotask.tickets") if ":renewed-" in (t["externalID"] or "")]
+    assert "Pax8 portal" in ticket["description"]
+
+    bench.sandbox.post(f"pax8/subscriptions/{held(bench, FABRIKAM, STANDARD)['id']}/end", {"end": "now"})
+    bench.sandbox.advance(days=1)
+    await bench.reconcile()
+    assert_done(await bench.state(run))
+    assert "End the line" in mails(bench, ROBERTA, "ended on")[0].text
+    assert not booked(bench) and len(mails(bench, TOM, "a person must act")) == 1
+
+
+async def test_read_when_the_seven_days_are_over_it_is_watched_until_its_end_is_booked(bench: Bench) -> None:
+    """Nothing is refunded any more, which is said; whoever books the end in the portal ends the watch. The customer
+    isn't told that a year more is what they wished."""
+    run, _ = await wished_before_a_renewal(bench)
+    bench.sandbox.advance(days=20)
+    await bench.reconcile()
+    await read(bench, run)
+    [mail] = mails(bench, TOM, "a person must act")
+    assert "is over since" in mail.text and "nothing is refunded" in mail.text, mail.text
+    subscription = held(bench, FABRIKAM, STANDARD)
+    bench.sandbox.post(f"pax8/subscriptions/{subscription['id']}/end", {"end": subscription["commitment"]["endDate"]})
+    assert_done(await bench.answer(run, action="look again", decided_by=TOM))
+    assert "End the line" in mails(bench, ROBERTA, "ends on")[0].text
+    assert not mails(bench, FRIDA, "as you wished") and not booked(bench)
+    assert len(await bench.runs("guard-end")) == 1
+
+
+async def test_nobody_acts_and_it_renews_once_more_a_person_hears_before_and_after(bench: Bench) -> None:
+    """Before the year's end once more, with the last safe day; a further renewal has its own seven days."""
+    run, _ = await wished_before_a_renewal(bench)
+    bench.sandbox.advance(days=9)
+    await bench.reconcile()
+    await read(bench, run)
+    for days, told in ((10, 1), (330, 1), (15, 2), (15, 3)):
+        bench.sandbox.advance(days=days)
+        await bench.reconcile()
+        found = mails(bench, TOM, "a person must act")
+        assert len(found) == told, (days, [one.subject for one in found])
+    assert not booked(bench)
+    state = await bench.answer(run, action="withdraw", decided_by=TOM, note="They stay.")
+    assert_ended_as(state, "Withdrawn")
+
+
+async def test_a_month_that_renewed_meanwhile_is_a_persons_too(bench: Bench) -> None:
+    """Waited for, and the net stood still over the whole month that reached the day: no month more is bought."""
+    run = await wished(bench, days=45)
+    await read(bench, run)
+    assert await bench.waits_for(run) == "term-1"
+    bench.sandbox.advance(days=80)
+    await bench.reconcile()
+    assert (await bench.waits_for(run)).startswith("renewed-")
+    assert not booked(bench)
+
+
+async def test_wished_for_the_day_of_a_renewal_it_ends_with_the_term_foretold(bench: Bench) -> None:
+    """Asked on the day of the renewal for that day: the mail foretold the new term's end, which is booked."""
+    bench.sandbox.set_clock(datetime.fromisoformat(held(bench, CONTOSO)["commitment"]["endDate"]) + timedelta(hours=12))
+    run = await wished(bench, days=0)
+    assert_done(await read(bench, run))
+    assert held(bench, CONTOSO)["endDate"] == held(bench, CONTOSO)["commitment"]["endDate"]
 
 
 async def ended_in_the_portal(bench: Bench) -> UUID:

@@ -1,6 +1,6 @@
 """The agreed end of a subscription: booked within the term that reaches it, and never forgotten (N7, P18)."""
 
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -112,6 +112,53 @@ async def test_a_term_whose_end_isnt_shown_is_looked_at_by_a_person(bench: Bench
     assert_ended_as(run.state, "Handed to a person")
     [mail] = mails(bench, TOM, "could not be booked")
     assert "shows no end of its term" in mail.text
+
+
+async def overtaken(bench: Bench) -> FlowRun:
+    """Nobody was there to book the end in the month that reached it: the next one runs for three days."""
+    await ordered_until(bench, days=20)
+    bench.sandbox.advance(days=34)
+    await bench.reconcile()
+    return await end_run(bench)
+
+
+async def test_renewed_past_the_agreed_end_is_a_persons_and_no_month_more_is_booked(bench: Bench) -> None:
+    """Requester, senior and contracts hear of the vendor's seven days; ended in the portal, the run is done."""
+    run = await overtaken(bench)
+    assert await bench.waits_for(run.id) == f"renewed-{renewed_on(bench):%Y%m%d}"
+    assert not bench.sandbox.effects("end booked")
+    assert not mails(bench, ADA, "ends on") and not mails(bench, ROBERTA, "ends on")
+    [mail] = mails(bench, TOM, "a person must act")
+    assert {SAM, ROBERTA} <= set(mail.to), mail.to
+    assert f"by {renewed_on(bench) + timedelta(days=7)}" in mail.text and "agreed for" in mail.text
+    bench.sandbox.post(f"pax8/subscriptions/{bought(bench)['id']}/end", {"end": "now"})
+    bench.sandbox.advance(days=1)
+    await bench.reconcile()
+    assert_done(await bench.state(run.id))
+    assert len(await bench.runs("end-subscription")) == 1
+
+
+async def test_a_person_books_or_leaves_what_has_renewed_past_the_agreed_end(bench: Bench) -> None:
+    """Booked in the portal, billing hears of it, and the customer not "as agreed"; withdrawn, nobody starts it anew."""
+    run = await overtaken(bench)
+    bench.sandbox.post(f"pax8/subscriptions/{bought(bench)['id']}/end", {"end": bought(bench)["commitment"]["endDate"]})
+    assert_done(await bench.answer(run.id, action="look again", decided_by=TOM))
+    assert len(mails(bench, ROBERTA, "ends on")) == 1 and not mails(bench, ADA, "ends on")
+
+    bench.sandbox.reset()
+    await bench.forget_all()
+    run = await overtaken(bench)
+    state = await bench.answer(run.id, action="withdraw", decided_by=TOM, note="They stay, a paper is on its way.")
+    assert_ended_as(state, "Handed to a person")
+    await bench.reconcile()
+    assert len(await bench.runs("end-subscription")) == 1
+    assert not bench.sandbox.effects("end booked")
+
+
+def renewed_on(bench: Bench) -> date:
+    """The eve, in New York, of the midnight UTC at which the second month began."""
+    started = datetime.fromisoformat(bought(bench)["startDate"])
+    return (started + relativedelta(months=1)).date() - timedelta(days=1)
 
 
 async def test_an_end_that_cant_be_booked_becomes_a_persons(bench: Bench) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from rules.calendar import Calendar
+from rules.calendar import Calendar, term_began
 from tests.rules.strategies import CALENDARS, calendars, days, moments
 
 US = Calendar(time_zone="America/New_York", country="US")
@@ -228,6 +228,25 @@ def test_a_day_off_says_why() -> None:
 def test_exactly_the_days_off_have_a_reason(calendar: Calendar, day: date) -> None:
     """A day has a reason if, and only if, it is no business day."""
     assert (calendar.why_not(day) is None) == calendar.is_business_day(day)
+
+
+@pytest.mark.parametrize(
+    ("ends", "months", "started", "began"),
+    [
+        ("2027-12-01", 12, "2025-12-01", "2026-12-01"),
+        ("2027-02-28", 1, "2027-01-31", "2027-01-31"),
+        ("2027-02-28", 1, None, "2027-01-28"),
+        ("2027-02-28", 1, "2026-11-10", "2027-01-28"),  # co-termed: its start says nothing of its ends
+        ("2027-01-31", 1, "2027-01-31", "2026-12-31"),
+    ],
+)
+def test_a_term_began_where_the_one_before_ended(ends: str, months: int, started: str | None, began: str) -> None:
+    """N7, P18: ends of months are counted from the first start, as Pax8's are, wherever that gives this end."""
+
+    def at(day: str) -> datetime:
+        return datetime.combine(date.fromisoformat(day), time(4), UTC)
+
+    assert term_began(at(ends), months, at(started) if started else None) == at(began)
 
 
 def test_a_negative_count_is_refused() -> None:

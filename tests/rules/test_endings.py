@@ -111,6 +111,8 @@ def wish(**changes: Any) -> EndRequest:
         "reading": persons_reading(WISH),
         "subscription_id": "s-1",
         "wished": date(2026, 12, 15),
+        "began": END - timedelta(days=30),
+        "asked_in": date(2026, 12, 22),
         "commitment_end": END,
         "calendar": US,
         "at": WISH.read_at + timedelta(seconds=20),
@@ -318,6 +320,7 @@ def no_wish() -> dict[str, dict[str, Any]]:
         "fetched too long ago": {"at": WISH.read_at + FRESH + SECOND},
         "fetched after the decision": {"at": WISH.read_at - SECOND},
         "an earlier term renews": {"wished": date(2026, 12, 23)},
+        "it has renewed since": {"began": datetime(2026, 12, 15, tzinfo=UTC), "asked_in": date(2026, 12, 15)},
         "a zone in which it is that day, but not the moment": {
             "wished": date(2026, 12, 23),
             "calendar": Calendar(time_zone="Pacific/Auckland", country="NZ"),

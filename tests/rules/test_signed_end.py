@@ -26,6 +26,7 @@ def signed_end(**changes: Any) -> SignedEnd:
         "subscription_id": "s-1",
         "product_id": "p-visio-1",
         "commitment_end": COMMITMENT_END,
+        "began": datetime(2027, 2, 28, tzinfo=UTC),
         "calendar": US,
     }
     return SignedEnd.model_validate({**plain, **changes})
@@ -63,6 +64,13 @@ def test_a_term_that_ends_before_the_agreed_day_renews() -> None:
     with pytest.raises(ValidationError, match="renews"):
         signed_end(commitment_end=datetime(2027, 3, 14, 23, 59, 59, tzinfo=UTC))
     signed_end(commitment_end=datetime(2027, 3, 15, tzinfo=UTC))
+
+
+def test_a_term_that_began_once_the_agreed_day_was_reached_is_not_ended_by_it() -> None:
+    """It has renewed: nobody agreed to a whole term more. Begun a day before the agreed one, it is the right term."""
+    with pytest.raises(ValidationError, match="a person decides"):
+        signed_end(began=datetime(2027, 3, 15, tzinfo=UTC))
+    signed_end(began=datetime(2027, 3, 14, tzinfo=UTC))
 
 
 def test_the_anniversary_that_was_agreed_is_reached_by_the_year_that_ends_on_it() -> None:
