@@ -10,7 +10,7 @@ SOAK := new_tenant_survival bridge_machine seats_survival seats_races bridge_sur
 export COUNTERSIGN_WORKER_TYPE ?= warm
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo stop check setup deploy worker receiver test quick soak bench speed scale hosts lint format lock system-packages clean
+.PHONY: help run demo stop check setup deploy worker execute receiver test quick soak bench speed scale hosts lint format lock system-packages clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -36,6 +36,10 @@ deploy: $(READY) ## deploy every flow again, on the server of PREFECT_API_URL
 worker: $(READY) ## a worker for the server of PREFECT_API_URL, running the flows of this checkout
 	@PATH="$(RUN):$$PATH" COUNTERSIGN_HOME="$(CURDIR)" PREFECT_FLOWS_HEARTBEAT_FREQUENCY=30 \
 	    PREFECT_WORKER_QUERY_SECONDS=1 $(RUN)/prefect worker start --pool countersign --type $(COUNTERSIGN_WORKER_TYPE)
+
+execute: $(READY) ## run by hand, here, a run that no worker takes (ARGS="its id")
+	@PATH="$(RUN):$$PATH" COUNTERSIGN_HOME="$(CURDIR)" PREFECT_FLOWS_HEARTBEAT_FREQUENCY=30 \
+	    $(RUN)/prefect flow-run execute $(ARGS)
 
 receiver: $(READY) ## the webhook receiver for the server of PREFECT_API_URL (ARGS="--host … --port …")
 	@$(RUN)/python -m deployments.receiver $(ARGS)

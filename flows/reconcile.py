@@ -19,7 +19,7 @@ from flows.guard_end import guard_end
 from flows.new_subscription import new_subscription
 from flows.set_up_tenant import set_up_tenant
 from flows.signature_deadline import signature_deadline
-from tasks import net, net_bridges, net_failed, net_tenants, net_torn
+from tasks import net, net_bridges, net_failed, net_overdue, net_tenants, net_torn
 from tasks.each import PartlyDone
 from tasks.lost import Revived, revive_lost_runs
 from tasks.net import Found
@@ -35,13 +35,15 @@ async def reconcile() -> State[Any]:
     """Find what was missed, and set it right.
 
     Missed signatures and replies, moments reached, lost runs, late order confirmations, envelopes whose run is gone,
-    agreed ends and deadlines that no run stands for, bridges whose month moved, runs that failed unheard.
+    agreed ends and deadlines that no run stands for, bridges whose month moved, runs that failed unheard, or that
+    are due and taken by no worker.
     Rewrites the table of open procedures.
     What can't be looked at now, a vendor being down, keeps nothing else back: the run fails and names it at its end.
     """
     async with open_office():
         open_now = await open_runs()
         mends: dict[str, Mend] = {
+            "runs that no worker takes": lambda: net_overdue.mend_overdue(open_now),
             "moments reached": lambda: net.wake_due(open_now),
             "signatures and orphans": lambda: net.mend_agreements(open_now),
             "replies in the mailbox": net_bridges.wake_answered,

@@ -20,7 +20,7 @@ from anyio.abc import TaskStatus
 from httpx import HTTPError
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.objects import Flow, FlowRun, ServerDefaultResultStorage
-from prefect.client.schemas.responses import DeploymentResponse
+from prefect.client.schemas.responses import DeploymentResponse, WorkerFlowRunResponse
 from prefect.settings import get_current_settings
 from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker, BaseWorkerResult
 from pydantic import Field, PrivateAttr
@@ -29,6 +29,7 @@ from deployments.worker.known import VARIABLE, as_variable
 from deployments.worker.nursery import Nursery, Process
 from deployments.worker.prefect_inside import Executor, Prompt
 from deployments.worker.shortcuts import AskedOnce, AsManyAsFit, RememberedFlows, as_module, wants_csrf
+from deployments.worker.stranded import stranded_runs
 from deployments.worker.wakes import keep_awake
 
 WARM = "warm"
@@ -99,6 +100,7 @@ class WarmWorker(Prompt, BaseWorker[WarmConfiguration, WarmVariables, WarmResult
         self._closing = False
         self._ours = AsyncExitStack()
         self._waker: asyncio.Task[None] | None = None
+        self._heard: UUID | None = None
         self._executor = Executor()
         self._storage: ServerDefaultResultStorage | None = None
 
@@ -164,14 +166,33 @@ class WarmWorker(Prompt, BaseWorker[WarmConfiguration, WarmVariables, WarmResult
                 await anyio.sleep(0.05)
 
     async def sync_with_backend(self) -> None:
-        """As Prefect does it, every half minute; once the pool is known, its events are listened to."""
+        """As Prefect does it, every half minute; the pool's events are listened to, and runs without a queue taken."""
         await super().sync_with_backend()
         try:
             self._storage = await self.client.read_server_default_result_storage()
         except HTTPError:
             self._storage = None  # then each run's process asks
-        if self._waker is None and self._work_pool is not None:
+        if self._work_pool is None or self._closing:
+            return
+        if self._heard != self.work_pool.id:  # the first time, and where somebody made the pool anew
+            if self._waker is not None:
+                self._waker.cancel()
             self._waker = asyncio.create_task(keep_awake(self.work_pool.id, self._look))
+            self._heard = self.work_pool.id
+        with suppress(HTTPError):
+            await self._take_stranded()
+
+    async def _take_stranded(self) -> None:
+        """Take the due runs whose own queue somebody deleted: Prefect offers them to nobody (`stranded.py`)."""
+        if self._is_full() or self.work_pool.is_paused or not self._has_successfully_synced:
+            return
+        places = int(self.limiter.available_tokens) if self._limiter else RUNS_A_CORE
+        found = await stranded_runs(self.client, self._work_pool_name, self._work_queues, places)
+        async with self._looking:
+            if found and not self._closing:
+                pool = self.work_pool.id
+                offered = [WorkerFlowRunResponse(work_pool_id=pool, work_queue_id=pool, flow_run=one) for one in found]
+                await self._submit_scheduled_flow_runs(offered)
 
     async def get_and_submit_flow_runs(self) -> list[FlowRun]:
         """One look for runs that are due, never two at once; none while no place is free, and none once it closes."""

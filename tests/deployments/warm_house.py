@@ -215,10 +215,11 @@ def house(home: Path) -> Iterator[House]:
 
 
 def deploy(http: httpx.Client, code: Path) -> None:
-    """The pool, as a worker makes it, and the deployments."""
-    template = WarmWorker.get_default_base_job_template()
-    pool = {"name": POOL, "type": "warm", "base_job_template": template}
-    http.post("/work_pools/", json=pool).raise_for_status()
+    """The pool, as a worker makes it, unless it is there, and the deployments."""
+    if http.get(f"/work_pools/{POOL}").status_code == httpx.codes.NOT_FOUND:
+        template = WarmWorker.get_default_base_job_template()
+        pool = {"name": POOL, "type": "warm", "base_job_template": template}
+        http.post("/work_pools/", json=pool).raise_for_status()
     for name in NAMES:
         flow = http.post("/flows/", json={"name": name}).raise_for_status().json()
         step = {"prefect.deployments.steps.set_working_directory": {"directory": str(code)}}
