@@ -13,8 +13,8 @@ from prefect.client.schemas.objects import FlowRun
 
 from tasks import net_overdue
 from tasks.runs import wake
-from tests.procedures.bridges import bought, deadline, pass_the_cut_off
 from tests.procedures.bridges import booked as ends_booked
+from tests.procedures.bridges import bought, deadline, pass_the_cut_off
 from tests.procedures.harness import Bench
 from tests.procedures.people import assert_done, launch_to_signature, mails
 from tests.procedures.requests import ADA, SAM, TOM, contoso
