@@ -26,7 +26,7 @@ from starlette.routing import Route
 from deployments.blocks import load
 from deployments.ports import LOOPBACK, USUAL
 from rules.envelope import RUN_FIELD
-from tasks.net_torn import STANDS_STILL_AFTER, last_round
+from tasks.net_torn import STANDS_STILL_AFTER, last_round, torn_for_long
 from tasks.runs import Waking, Woken, find_run_waiting_for, wake_again
 from vendors.docusign import DocuSignBlock
 from vendors.docusign_connect import BadSignature, ConnectEvent, MalformedEvent, parse, verify
@@ -63,6 +63,7 @@ LoadSecrets = Callable[[], Awaitable[Sequence[SecretStr]]]
 Wake = Callable[[UUID, str, str, Waking | None], Awaitable[Waking]]
 FindRun = Callable[[str], Awaitable[UUID | None]]
 LastRound = Callable[[], Awaitable[datetime | None]]
+TornForLong = Callable[[], Awaitable[str]]
 
 
 class NotAccepted(Exception):
@@ -122,9 +123,12 @@ class Secrets:
 class Receiver:
     """What happens to one call, and the counters of all of them."""
 
-    def __init__(self, secrets: Secrets, wake: Wake, find_run: FindRun, last_round: LastRound) -> None:
+    def __init__(
+        self, secrets: Secrets, wake: Wake, find_run: FindRun, last_round: LastRound, torn_for_long: TornForLong
+    ) -> None:
         self._secrets = secrets
         self._last_round = last_round
+        self._torn_for_long = torn_for_long
         self._wake = wake
         self._find_run = find_run
         self._wakings: dict[UUID, tuple[float, Waking]] = {}
@@ -152,16 +156,18 @@ class Receiver:
     async def net(self, request: Request) -> Response:
         """`GET /net`: 200 while reconcile comes to its end; 503 where it has not for long, or nobody can say.
 
+        503 too where it comes to its end but can't look at everything for long: its mail about that may be stuck.
         For a monitor outside: this is a process of its own, which lives on where the workers don't.
         """
         try:
-            last = await self._last_round()
+            last, torn = await self._last_round(), await self._torn_for_long()
         except Exception:
             log.exception("When the net has looked last could not be asked")
             return JSONResponse({"net": "unknown", "last_round": None}, status_code=503)
         stands = last is None or datetime.now(UTC) - last > STANDS_STILL_AFTER
-        answer = {"net": "stands still" if stands else "ok", "last_round": last.isoformat() if last else None}
-        return JSONResponse(answer, status_code=503 if stands else 200)
+        net = "stands still" if stands else torn or "ok"
+        answer = {"net": net, "last_round": last.isoformat() if last else None}
+        return JSONResponse(answer, status_code=200 if net == "ok" else 503)
 
     async def _check(self, raw: bytes, request: Request) -> None:
         try:
@@ -210,10 +216,11 @@ def create_app(
     find_run: FindRun = find_run_waiting_for,
     clock: Callable[[], float] = time.monotonic,
     last_round: LastRound = last_round,
+    torn_for_long: TornForLong = torn_for_long,
 ) -> Starlette:
     """The receiver as an ASGI app. It doesn't start without a key to check signatures with."""
     secrets = Secrets(load_secrets, clock)
-    receiver = Receiver(secrets, wake, find_run, last_round)
+    receiver = Receiver(secrets, wake, find_run, last_round, torn_for_long)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:

@@ -61,6 +61,7 @@ async def reconcile() -> State[Any]:
             await net_torn.tell_if_it_lasts(torn)
         except Exception as error:
             torn["telling of what lasts"] = reason_of(error)
+        await net_torn.note_torn(torn)
         still_open = await write_overview(await net.as_they_are_now(open_now, found), net_torn.in_words(torn))
         await report(found)
         await net_torn.remember_round()

@@ -1,6 +1,7 @@
 """The net that can't look, or doesn't: noticed, and told to the senior staff before anything is missed by it (I5)."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from prefect.variables import Variable
 
@@ -9,6 +10,8 @@ from tasks.mail import send_letter
 from tasks.office import office
 
 TORN_SINCE = "countersign_net_torn_since"
+TORN = "countersign_net_torn"
+"""Which parts could not look in the latest round, and since when some can't, by a real clock: for `/net`."""
 LASTS = timedelta(hours=1)
 LAST_ROUND = "countersign_net_round"
 STANDS_STILL_AFTER = timedelta(minutes=45)
@@ -18,6 +21,27 @@ STANDS_STILL_AFTER = timedelta(minutes=45)
 def in_words(torn: dict[str, str]) -> str:
     """Which parts of the net could not look, each with its reason."""
     return "; ".join(f"{name} ({why})" for name, why in torn.items())
+
+
+async def note_torn(torn: dict[str, str]) -> None:
+    """Keep for whoever asks from outside that parts of the net can't look: a mail about it may be what can't be sent.
+
+    Names only: a reason may quote what a vendor answered, and the receiver's door is the internet's.
+    """
+    kept: Any = await Variable.aget(TORN)
+    if torn:
+        since = kept["since"] if kept else datetime.now(UTC).isoformat()
+        await Variable.aset(TORN, {"since": since, "parts": list(torn)}, overwrite=True)
+    elif kept:
+        await Variable.aset(TORN, {}, overwrite=True)
+
+
+async def torn_for_long() -> str:
+    """Since when parts of the net can't look, and which, once it lasts; empty: none. Raises without Prefect."""
+    kept: Any = await Variable.aget(TORN)
+    if not kept or datetime.now(UTC) - datetime.fromisoformat(kept["since"]) < LASTS:
+        return ""
+    return f"torn since {kept['since']}: {', '.join(kept['parts'])}"
 
 
 async def tell_if_it_lasts(torn: dict[str, str]) -> None:

@@ -40,6 +40,7 @@ class Office:
     woken: list[tuple[UUID, str, str]] = field(default_factory=list)
     earlier: list[Waking | None] = field(default_factory=list)
     looked: datetime | None = None
+    torn: str = ""
 
     async def load_secrets(self) -> list[SecretStr]:
         self.loads += 1
@@ -61,6 +62,9 @@ class Office:
         if self.unreachable:
             raise httpx.ConnectError("nobody listens")
         return self.looked
+
+    async def torn_for_long(self) -> str:
+        return self.torn
 
     def waiting_run(self, *, named: bool = True) -> UUID:
         """A run that waits for the envelope; `named`: the envelope's custom field names it."""
@@ -100,7 +104,14 @@ async def receiver(office: Office) -> AsyncIterator[Served]:
 
 @asynccontextmanager
 async def served(office: Office) -> AsyncIterator[Served]:
-    app = create_app(office.load_secrets, office.wake, office.find_run, lambda: office.seconds, office.last_round)
+    app = create_app(
+        office.load_secrets,
+        office.wake,
+        office.find_run,
+        lambda: office.seconds,
+        office.last_round,
+        office.torn_for_long,
+    )
     listening = socket.create_server(("127.0.0.1", 0))  # calls wait in its queue until the server is up
     address = listening.getsockname()
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="on"))
@@ -354,6 +365,9 @@ async def test_a_monitor_outside_sees_whether_the_net_looks(office: Office, rece
     office.looked = datetime.now(UTC) - timedelta(minutes=20)
     answer = await receiver.http.get("/net")
     assert (answer.status_code, answer.json()["net"]) == (200, "ok")
+    office.torn = "torn since 2026-11-23: deadlines"
+    answer = await receiver.http.get("/net")
+    assert (answer.status_code, answer.json()["net"]) == (503, office.torn)
     office.looked -= timedelta(minutes=30)
     answer = await receiver.http.get("/net")
     assert (answer.status_code, answer.json()["net"]) == (503, "stands still")

@@ -4,13 +4,15 @@ import json
 from datetime import timedelta
 from typing import Any
 
+import httpx
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter
 from prefect.client.schemas.objects import Artifact
 from prefect.states import AwaitingRetry, Crashed, Pending, Running
 
-from tasks import lost
+from deployments.receiver import create_app
+from tasks import lost, net_torn
 from tests.procedures.harness import Bench, plain
 from tests.procedures.people import (
     assert_done,
@@ -219,6 +221,37 @@ async def test_mail_down_for_hours_the_overview_is_written_and_says_so(
     bench.sandbox.http.delete("faults").raise_for_status()
     await bench.reconcile()
     assert "could not look" not in str((await overview()).description)
+
+
+async def test_mail_down_for_hours_a_monitor_outside_hears_of_it(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The mail app's secret has expired: each round comes to its end, nobody can be mailed, and /net says so."""
+    monkeypatch.setattr("vendors.http.RetryPolicy", lambda: RetryPolicy(tries=1))
+    bench.sandbox.post("faults", {**NO_MAIL_READ, "times": 99})
+    bench.sandbox.post("faults", NO_MAIL_SENT)
+    for _ in range(2):
+        assert (await bench.play(await bench.start("reconcile"))).is_failed()
+        assert await monitored() == (200, "ok"), "a vendor that is down for a moment is nobody's alarm"
+    monkeypatch.setattr(net_torn, "LASTS", timedelta(0))
+    code, said = await monitored()
+    assert code == 503 and said.startswith("torn since ") and said.endswith(": replies in the mailbox")
+    bench.sandbox.advance(hours=2)
+    assert (await bench.play(await bench.start("reconcile"))).is_failed()
+    assert (await monitored())[1].endswith(": replies in the mailbox, telling of what lasts")
+    bench.sandbox.http.delete("faults").raise_for_status()
+    await bench.reconcile()
+    assert await monitored() == (200, "ok")
+
+
+async def monitored() -> tuple[int, str]:
+    """What a monitor outside gets from the receiver."""
+
+    async def no_keys() -> list[Any]:
+        return []
+
+    over = httpx.ASGITransport(create_app(no_keys))
+    async with httpx.AsyncClient(transport=over, base_url="http://receiver") as http:
+        answer = await http.get("/net")
+    return answer.status_code, answer.json()["net"]
 
 
 async def overview() -> Artifact:
