@@ -8,8 +8,8 @@ from prefect.client.schemas.objects import State
 
 from flows.bridge_by_hand import tell_of_another_end
 from flows.bridge_seats import seats_added, sent_anew
-from flows.bridge_signed import signed_in_time
-from flows.bridge_unsigned import LATER, SOON, will_not_be_signed
+from flows.bridge_signed import SOON, signed_faster, signed_in_time
+from flows.bridge_unsigned import LATER, will_not_be_signed
 from flows.change_of_mind import change_to_monthly, check_change_of_mind, customers_messages
 from flows.inbox import explain_messages, label_of
 from flows.late_signature import cut_off_passed
@@ -39,12 +39,12 @@ async def see_it_through(case: Case, paper: Meanwhile, bought: Bridge) -> State[
             case ChangedMind():
                 after = await change_to_monthly(case, paper, bought, event)
                 if isinstance(after, Signed):
-                    return await signed_in_time(case, paper, bought, after)
+                    return await signed_faster(case, paper, bought, after)
                 paper = after
             case SeatsAdded():
                 anew = await sent_anew(case, paper, bought, event)
                 if isinstance(anew, Signed):
-                    return await signed_in_time(case, paper, bought, anew)
+                    return await signed_faster(case, paper, bought, anew)
                 paper, bought = anew
             case DeadlinePassed():
                 return await cut_off_passed(case, paper, await as_it_is(bought))

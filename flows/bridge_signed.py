@@ -1,5 +1,6 @@
 """A bridge signed in time: monthly is kept, annual follows it (B6, Y5)."""
 
+from datetime import timedelta
 from typing import Any
 
 from prefect.client.schemas.objects import State
@@ -10,16 +11,40 @@ from flows.agreement import what_was_signed
 from flows.bridge_by_hand import HANDED, hand_over_ticket, until_a_person_has_done_it
 from flows.bridge_seats import with_confirmed_seats
 from flows.change_over import change_over
+from flows.late_signature import cut_off_passed
 from flows.meanwhile import Meanwhile
 from flows.ordering import SETTLED
 from rules.events import Signed
 from rules.order import Term
 from tasks import bridge_letters
-from tasks.bridges import Bridge, close_the_bridge, reminder_done, take_off_deadline
+from tasks.bridges import Bridge, all_booked, as_it_is, close_the_bridge, reminder_done, take_off_deadline
 from tasks.case import Case, Ended
+from tasks.decision import Verdict, decide, verdict_of
 from tasks.ending import before_the_bridge, is_booked, read_term
 from tasks.office import office
+from tasks.procedure import sleep_until
 from tasks.tickets import mark_kept
+
+SOON = timedelta(minutes=2)
+
+
+async def signed_faster(case: Case, paper: Meanwhile, bought: Bridge, event: Signed) -> State[Any]:
+    """Signed while we took the agreement back: in time, unless the deadline's run found it unsigned first.
+
+    Then it is a late signature, once every end is booked; until that run has booked, or taken its finding back, this
+    one is put off (I4, Y6).
+    """
+    ids = bought.ids
+    standing = await verdict_of(ids.reference, ids.reminder_id)
+    if standing is None:
+        why = f"DocuSign, {event.at.isoformat()}"
+        standing = await decide(ids.reference, ids.reminder_id, Verdict.SIGNED, why, "faster")
+    if standing is Verdict.SIGNED:
+        return await signed_in_time(case, paper, bought, event)
+    if case.journal.get("signed-late") is None and not await all_booked(ids.subscriptions):
+        await sleep_until(case, case.now() + SOON, "The deadline's run books the end, or finds the signature")
+    await case.journal.put("signed-late", True)
+    return await cut_off_passed(case, paper, await as_it_is(bought))
 
 
 async def signed_in_time(case: Case, paper: Meanwhile, bought: Bridge, event: Signed) -> State[Any]:

@@ -6,7 +6,7 @@ from typing import Any
 from prefect.client.schemas.objects import State
 
 from flows.bridge_by_hand import until_a_person_has_done_it
-from flows.bridge_signed import signed_in_time
+from flows.bridge_signed import SOON, signed_faster
 from flows.decisions import in_words
 from flows.meanwhile import Meanwhile
 from rules.envelope import signed_by_customer
@@ -20,7 +20,6 @@ from tasks.forms import LookForm
 from tasks.office import office
 from tasks.waiting import Wait, wait_for
 
-SOON = timedelta(minutes=2)
 LATER = timedelta(hours=4)
 DAY = timedelta(days=1)
 
@@ -33,7 +32,7 @@ async def will_not_be_signed(case: Case, paper: Meanwhile, bought: Bridge, event
         seen = await agreements.look_at_envelope(case, paper.envelope.envelope_id, True)
         if isinstance(seen, Signed):
             await case.record("signed faster", "The customer signed in the same moment: signed binds.", by="DocuSign")
-            return await signed_in_time(case, paper, bought, seen)
+            return await signed_faster(case, paper, bought, seen)
     await case.record("no agreement", f"{name}: {why}", by=by)
     try:
         booked = [await book_dead(case, bought, one) for one in bought.ids.subscriptions]
@@ -99,7 +98,7 @@ async def until_the_deadline(case: Case, paper: Meanwhile, bought: Bridge, name:
         look,
     )
     if isinstance(event, Signed):
-        return await signed_in_time(case, paper, bought, event)
+        return await signed_faster(case, paper, bought, event)
     await close_the_bridge(case)
     raise Ended(name, f"{why} The bridge is booked to end on {bought.dates.term_end}.")
 
