@@ -8,8 +8,9 @@ from prefect.states import Crashed
 
 from tests.procedures.harness import Bench, plain
 from tests.procedures.people import assert_ended_as, launch, settings, writes
-from tests.procedures.requests import ADA, IVY, PREMIUM, ask, contoso, of
+from tests.procedures.requests import ADA, IVY, PREMIUM, ask, bridge, contoso, of
 
+RITA = "rita@contoso.example"
 REFUSED: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "unknown customer": (
         contoso(customer="Contoso"),
@@ -157,6 +158,31 @@ async def test_two_customers_of_one_name_are_told_apart_by_id(bench: Bench) -> N
     assert "Contoso Ltd (175)" in str(state.message) and "Contoso Ltd (188)" in str(state.message)
     assert writes(bench) == []
     assert await bench.waits_for(await launch(bench, contoso(customer="175"))) == "release-1"
+
+
+async def test_autotasks_own_fields_may_say_who_may_sign(bench: Bench) -> None:
+    """Roles: so the settings say: who has a yes there may sign, and what IT Glue's asset says counts for nothing."""
+    for one in bench.sandbox.records("autotask.contacts"):
+        may = {"May sign agreements": "Yes" if one["emailAddress"] == RITA else None, "May confirm licences": "no"}
+        fields = [{"name": name, "value": value} for name, value in may.items()]
+        bench.sandbox.change("autotask.contacts", one["id"], userDefinedFields=fields)
+    async with settings(
+        contact_source="Autotask contact field",
+        contact_autotask_may_sign="May sign agreements",
+        contact_autotask_may_confirm="May confirm licences",
+    ):
+        state = await bench.state(await launch(bench, contoso()))
+        assert_ended_as(state, "Refused")
+        assert "signer (N4)" in str(state.message) and "Ada Byte (ada@contoso.example) may not sign" in str(
+            state.message
+        )
+        assert f"May sign: Rita Desk <{RITA}>. " in str(state.message)
+        assert "have the right recorded (Autotask contact field)" in str(state.message)
+        assert writes(bench) == []
+        assert await bench.waits_for(await launch(bench, contoso(signer=RITA))) == "release-1"
+        confirmed_by_rita = bridge(confirmer=RITA, signer=RITA, **ask("Power BI Pro"))
+        state = await bench.state(await launch(bench, confirmed_by_rita))
+        assert "confirmer (B3)" in str(state.message) and "May confirm: nobody yet" in str(state.message)
 
 
 async def test_what_the_schema_can_tell_never_becomes_a_run(bench: Bench) -> None:
