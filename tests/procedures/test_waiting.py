@@ -84,14 +84,18 @@ async def test_docusigns_word_counts_for_a_run_that_goes_on_by_another(bench: Be
 
 
 async def test_stuck_provisioning_is_told_after_a_business_day_and_ordered_once(bench: Bench) -> None:
-    """P17: Pax8 shows it pending for ever: billing knows at once, Tom after a day, and a person ends the wait."""
-    async with settings(provisioning_inline_seconds=0.0):
+    """P17: Pax8 shows it pending for ever: billing knows at once, Tom after a day, and a person ends the wait, but not
+    before its dates are there; billing gets these in a second mail (P15), and copies the confirmation (P14)."""
+    async with settings(provisioning_inline_seconds=0.0, public_folder_alive=True):
         run = await launch_to_signature(bench, contoso())
         bench.sandbox.post("pax8/provisioning", {"mode": "stuck"})
+        bench.sandbox.post("pax8/next-order", {"term_end": "missing"})
         bench.sandbox.post(f"envelopes/{await bench.envelope(run)}/sign")
         await bench.answer(run, action="look again", decided_by="DocuSign webhook")
         assert await bench.waits_for(run) == "provisioning"
-        assert len(mails(bench, ROBERTA, "begin billing")) == 1, "Pax8 bills from the start date"
+        [billing] = mails(bench, ROBERTA, "begin billing")
+        assert "Renews not known yet" in billing.text and "Pax8 bills us from the start date" in billing.text
+        assert "order confirmation: copy it by hand into the public folder" in billing.text
         assert "PendingManual" in plain(await bench.case_file(run))
         bench.sandbox.advance(seconds=120)
         await bench.reconcile()
@@ -102,11 +106,20 @@ async def test_stuck_provisioning_is_told_after_a_business_day_and_ordered_once(
         [slow] = mails(bench, TOM, "provisioning takes long")
         assert "Do not order again" in slow.text and "PendingManual" in slow.text
         assert not mails(bench, ADA, "licences are ready")
+        await bench.answer(run, action="the licences work", decided_by=TOM, note="Ada opened something")
+        assert await bench.waits_for(run) == "provisioning"
+        assert "the licences can't be there: Pax8 shows 3 × Visio Plan 1" in plain(await bench.form(run))
+        assert not mails(bench, ROBERTA, "dates and subscription ids")
+        [bought] = [one for one in bench.sandbox.records("pax8.subscriptions") if one["status"] == "PendingManual"]
+        bench.sandbox.post(f"pax8/subscriptions/{bought['id']}/term", {"end": "shown"})
         state = await bench.answer(run, action="the licences work", decided_by=TOM, note="Ada opened Visio")
     assert_done(state)
     assert len(ordered(bench)) == 1
     assert "Ada opened Visio" in notes(bench, CONTOSO_TICKET)["seen working"]
     assert mails(bench, ADA, "licences are ready")
+    [rest] = mails(bench, ROBERTA, "dates and subscription ids")
+    assert bought["id"] in rest.text and "not known yet" not in rest.text
+    assert "Complete the line in the customer's Autotask contract" in rest.text and TOM in rest.cc
 
 
 @pytest.mark.parametrize("remembered", [True, False], ids=["remembered", "refused before refusals were remembered"])
