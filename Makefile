@@ -31,7 +31,7 @@ setup: $(READY) ## on the server of PREFECT_API_URL: blocks (from COUNTERSIGN_â€
 	@PATH="$(RUN):$$PATH" $(RUN)/python -m deployments.setup
 
 deploy: $(READY) ## deploy every flow again, on the server of PREFECT_API_URL
-	@PATH="$(RUN):$$PATH" env -u COUNTERSIGN_HOME $(RUN)/prefect --no-prompt deploy --all
+	@PATH="$(RUN):$$PATH" $(RUN)/python -m deployments.setup --deploy
 
 worker: $(READY) ## a worker for the server of PREFECT_API_URL, running the flows of this checkout
 	@PATH="$(RUN):$$PATH" COUNTERSIGN_HOME="$(CURDIR)" PREFECT_FLOWS_HEARTBEAT_FREQUENCY=30 \

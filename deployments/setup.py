@@ -2,6 +2,7 @@
 
 `python -m deployments.setup` may be repeated at any time: it changes only what it is told. Blocks are filled in in
 the UI, or from COUNTERSIGN_<BLOCK>_<FIELD> variables; with `--sandbox` they are filled from the stand-ins.
+`--deploy` makes the deployments anew and touches nothing else.
 """
 
 import argparse
@@ -122,6 +123,17 @@ async def set_up(sandbox_url: str | None, webhook: str) -> None:
     await ensure_work_pool()
     blocks = set_up_for_sandbox(sandbox_url, webhook) if sandbox_url else set_up_from_environment()
     await asyncio.gather(deploy_all(), blocks)
+    await mend_deployments()
+
+
+async def deploy_again() -> None:
+    """Every flow as a deployment, as the whole set-up leaves it; the blocks and the work pool stay as they are."""
+    await deploy_all()
+    await mend_deployments()
+
+
+async def mend_deployments() -> None:
+    """What deploying by Prefect's own command leaves otherwise than it shall be, each time."""
     await refuse_unknown_parameters()
     await keep_schedules_in_our_zone()
 
@@ -131,12 +143,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="deployments.setup", description=__doc__)
     parser.add_argument("--sandbox", metavar="URL", help="wait for the sandbox there, and fill the blocks from it")
     parser.add_argument("--webhook", metavar="URL", default="", help="where the sandbox's DocuSign reports to")
+    parser.add_argument("--deploy", action="store_true", help="only deploy every flow again")
     chosen = parser.parse_args()
     if chosen.sandbox:
         until_answers(f"{chosen.sandbox}/_sandbox/clock")
         until_answers(f"{PREFECT_API_URL.value()}/health")
     try:
-        asyncio.run(set_up(chosen.sandbox, chosen.webhook))
+        asyncio.run(deploy_again() if chosen.deploy else set_up(chosen.sandbox, chosen.webhook))
     except (BadSetup, UnknownWorkerType, httpx.HTTPError) as error:
         sys.exit(f"Set-up failed: {error}")
 

@@ -158,7 +158,7 @@ class LocalStack:
 
     def deploy(self) -> None:
         """Deploys the flows of `code` again, as one does who has changed them."""
-        self._launch("deploy", "prefect", "--no-prompt", "deploy", "--all")
+        self._launch("deploy", "deployments.setup", "--deploy")
         self._finish("deploy")
 
     def restart_worker(self, extra: Mapping[str, str] | None = None) -> None:

@@ -132,6 +132,29 @@ def test_a_second_set_up_keeps_what_a_person_changed_in_the_settings(stack: Loca
     assert prefect.get(document).json()["data"]["envelope_life_days"] == 45
 
 
+def test_deploying_again_keeps_a_switched_off_schedule_our_zone_and_the_strictness(
+    stack: LocalStack, prefect: httpx.Client
+) -> None:
+    """`make deploy` is what one does after a pull: what people and the set-up have made of a deployment stays."""
+    document = "/block_types/slug/countersign-settings/block_documents/name/main"
+    block = prefect.get(document).raise_for_status().json()
+    london = {"data": {**block["data"], "time_zone": "Europe/London"}, "merge_existing_data": True}
+    prefect.patch(f"/block_documents/{block['id']}", json=london).raise_for_status()
+    audit = deployment(prefect, "audit/main")
+    [schedule] = audit["schedules"]
+    off = f"/deployments/{audit['id']}/schedules/{schedule['id']}"
+    prefect.patch(off, json={"active": False}).raise_for_status()
+    stack.deploy()
+    again = deployment(prefect, "audit/main")
+    [kept] = again["schedules"]
+    assert (kept["active"], kept["schedule"]["timezone"]) == (False, "Europe/London")
+    assert again["parameter_openapi_schema"]["additionalProperties"] is False
+    assert [one["active"] for one in deployment(prefect, "reconcile/main")["schedules"]] == [True]
+    prefect.patch(off, json={"active": True}).raise_for_status()
+    back = {"data": {**block["data"]}, "merge_existing_data": True}
+    prefect.patch(f"/block_documents/{block['id']}", json=back).raise_for_status()
+
+
 def test_a_part_that_ends_by_itself_is_told_with_its_log(stack: LocalStack) -> None:
     stack.raise_if_ended()
     (worker,) = [pid for pid in marked(stack.stack_id) if b"worker\0start" in cmdline(pid)]
