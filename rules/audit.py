@@ -309,7 +309,7 @@ def _papers(read: Read) -> Iterator[Finding]:
 
 
 def _people(read: Read) -> Iterator[Finding]:
-    """Reminders that stand for nothing, and procedures that wait too long (B6, I5)."""
+    """Reminders that stand for nothing, procedures that wait too long, or that somebody cancelled (B6, I5)."""
     if read.bridges is not None:
         under_way = {bridge.reference for bridge in read.bridges}
         for reminder in read.reminders or ():
@@ -323,6 +323,19 @@ def _people(read: Read) -> Iterator[Finding]:
                     action="See that the bridge is signed or ends, then complete the reminder.",
                     links=((reminder.number, reminder.link),),
                 )
+    for stopped in read.stopped:
+        yield Finding(
+            kind=Kind.CANCELLED,
+            subject=stopped.run_id,
+            customer="",
+            what=f"{stopped.name} ({stopped.reference}) was cancelled in Prefect: nothing was withdrawn or undone, its "
+            "agreement may be out or signed, and nobody goes on with it (I5).",
+            since=read.calendar.day_of(stopped.at),
+            action="Still wanted: delete the cancelled run, and start it again with the agreement's id as envelope; it "
+            "goes on under its reference. Not wanted: void the agreement in DocuSign, end in Pax8 what was ordered, "
+            "and delete the run.",
+            links=(("procedure", stopped.link),),
+        )
     for waiting in read.waiting or ():
         if waiting.patience is None:
             continue

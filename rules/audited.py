@@ -31,6 +31,7 @@ class Kind(StrEnum):
     REMINDER_FOR_NOTHING = "reminder open for nothing"
     ENVELOPE_OUT_LONG = "agreement out too long"
     WAITS_LONG = "waits longer than its role's patience"
+    CANCELLED = "cancelled in Prefect, and nobody goes on"
     ASSET_MISSING = "Application asset missing"
     ASSET_STALE = "Application asset stale"
 
@@ -71,6 +72,16 @@ class Waiting(Frozen):
     role: str
     since: AwareDatetime
     patience: Patience | None
+    link: str = ""
+
+
+class Stopped(Frozen):
+    """A procedure that somebody cancelled in Prefect, at that real moment: no run goes on with it."""
+
+    run_id: str
+    name: str
+    reference: str
+    at: AwareDatetime
     link: str = ""
 
 
@@ -142,6 +153,7 @@ class Read(Frozen):
     bridges: tuple[OpenBridge, ...] | None = None
     guarded: dict[str, bool] = Field(default_factory=dict)
     waiting: tuple[Waiting, ...] | None = None
+    stopped: tuple[Stopped, ...] = ()
     orders: dict[str, Ordered] = Field(default_factory=dict)
     missing: tuple[str, ...] = ()
     since: date | None = None

@@ -3,12 +3,12 @@
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any, TypeVar
 
 import httpx
 from dateutil.relativedelta import relativedelta
-from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.objects import StateType
 
 import vendors.http
 from rules.agreement import UnreadablePaper, read_paper
@@ -17,22 +17,20 @@ from rules.audited import (
     Asset,
     Finding,
     Markers,
-    OpenBridge,
     Ordered,
     OutEnvelope,
     Read,
     Reminder,
-    Waiting,
     markers_of,
 )
 from rules.cover import Held, SignedPaper
 from rules.envelope import EnvelopeReading, customer_signed, in_force
-from rules.settings import Patience
 from tasks.agreements import read_envelope
+from tasks.audit_runs import guarded, open_bridges, stopped, waits
 from tasks.bridges import GUARD, OPEN
 from tasks.case import ticket_link
 from tasks.office import office
-from tasks.runs import PROCEDURE, runs_tagged, tag_value
+from tasks.runs import PROCEDURE, runs_tagged
 from tasks.tickets import MARKER
 from vendors.errors import NotFound, Unavailable, VendorError
 from vendors.pax8 import Company, Subscription
@@ -111,6 +109,7 @@ async def read_everything() -> tuple[Read, Calls]:
     reminders = await reader.part("Autotask", "open reminders", lambda: open_reminders(names or {}))
     assets = await reader.part("IT Glue", "Application assets", application_assets)
     runs = [run async for run in runs_tagged([PROCEDURE], (StateType.PAUSED,))]
+    cancelled = [run async for run in runs_tagged([PROCEDURE], (StateType.CANCELLED,))]
     if settings.countersign_since is None:
         reader.say("what was ordered outside Countersign (the setting 'countersign_since' is empty)")
     read = Read(
@@ -129,9 +128,10 @@ async def read_everything() -> tuple[Read, Calls]:
         markers=markers,
         reminders=reminders,
         assets=assets,
-        bridges=tuple(open_bridges(reader, [run async for run in runs_tagged([OPEN])])),
+        bridges=tuple(open_bridges(reader.say, [run async for run in runs_tagged([OPEN])])),
         guarded=guarded([run async for run in runs_tagged([GUARD])]),
-        waiting=tuple(waits(reader, runs)),
+        waiting=tuple(waits(reader.say, runs)),
+        stopped=tuple(await stopped(cancelled, datetime.now(UTC))),
         since=settings.countersign_since,
         notice_days=settings.renewal_notice_days,
         envelope_days=settings.late_signature_days,
@@ -323,72 +323,6 @@ def whole(text: str) -> int | None:
     """A number of seats as IT Glue gives it: `12`, `12.0`; None for anything else."""
     number, _, places = text.partition(".")
     return int(number) if number.isascii() and number.isdecimal() and not places.strip("0") else None
-
-
-def open_bridges(reader: Reader, runs: Iterable[FlowRun]) -> list[OpenBridge]:
-    """The bridges under way, by their runs' tags alone."""
-    found = []
-    for run in runs:
-        ends, reference = tag_value(run, "month-ends"), tag_value(run, "ref")
-        if ends is None or reference is None:
-            reader.say(f"the bridge {run.name}: its run bears no month's end or no reference")
-            continue
-        found.append(
-            OpenBridge(
-                reference=reference,
-                name=run.name,
-                subscriptions=tuple(tag.removeprefix("sub:") for tag in run.tags or [] if tag.startswith("sub:")),
-                month_ends=datetime.fromisoformat(ends),
-                link=run_link(run),
-            )
-        )
-    return found
-
-
-def guarded(runs: Iterable[FlowRun]) -> dict[str, bool]:
-    """Subscriptions whose end was booked, and whether a run still watches over it."""
-    watched: dict[str, bool] = {}
-    for run in runs:
-        one = tag_value(run, "guard-of")
-        if one is not None:
-            watched[one] = watched.get(one, False) or (run.state is not None and not run.state.is_final())
-    return watched
-
-
-def waits(reader: Reader, runs: Iterable[FlowRun]) -> list[Waiting]:
-    """Every procedure that waits for somebody, since when, and how long that role is given."""
-    found, unknown = [], []
-    for run in runs:
-        role, since = tag_value(run, "role"), tag_value(run, "since")
-        if role is None or since is None:
-            unknown.append(run.name)
-            continue
-        found.append(
-            Waiting(
-                run_id=str(run.id),
-                name=run.name,
-                reference=tag_value(run, "ref") or "",
-                role=role,
-                since=datetime.fromisoformat(since),
-                patience=patience_of(role),
-                link=run_link(run),
-            )
-        )
-    if unknown:
-        reader.say(f"how long {len(unknown)} procedures have waited, such as {unknown[0]}: their runs don't say")
-    return found
-
-
-def patience_of(role: str) -> Patience | None:
-    """How long a role is given before somebody else is turned to; nobody is behind the calendar or provisioning."""
-    settings = office().settings
-    if role in ("calendar", "provisioning", "objection"):
-        return None
-    return settings.signing_patience if role in ("signer", "confirmer") else settings.patience
-
-
-def run_link(run: FlowRun) -> str:
-    return f"{office().settings.prefect_url}/runs/flow-run/{run.id}"
 
 
 async def orders_of(reader: Reader, wanted: dict[str, str]) -> dict[str, Ordered]:

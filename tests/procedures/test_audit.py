@@ -9,6 +9,7 @@ import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter
 from prefect.client.schemas.schedules import CronSchedule
+from prefect.states import Cancelled
 
 from rules.audited import Kind
 from rules.bridge import BridgeDates
@@ -361,6 +362,29 @@ async def test_what_countersign_itself_did_is_no_finding(bench: Bench) -> None:
     rows, told = await table(bench)
     assert {row["kind"] for row in rows} <= {Kind.OLDER_WITHOUT_PAPER.value, Kind.RENEWS_SOON.value}, rows
     assert "have waited" not in told and "the bridge" not in told
+
+
+async def test_what_somebody_cancelled_in_prefect_is_named_until_it_is_started_again(bench: Bench) -> None:
+    """Cancelled in the UI while its agreement is out: nobody goes on, and nobody would notice (I5)."""
+    form = contoso()
+    run = await launch_to_signature(bench, form)
+    envelope = await bench.envelope(run)
+    async with bench.prefect() as client:
+        cancelled: Any = Cancelled()
+        await client.set_flow_run_state(run, cancelled, force=True)
+    assert_done(await audit(bench))
+    rows, _ = await table(bench)
+    key = f"{Kind.CANCELLED.name.lower()}:{run}"
+    [row] = [row for row in rows if row["id"] == key]
+    assert "nobody goes on" in str(row)
+    assert mails(bench, ROBERTA, "udit")
+    async with bench.prefect() as client:
+        await client.delete_flow_run(run)
+    again = await launch(bench, {**form, "envelope": envelope})
+    assert await bench.waits_for(again) == "signature"
+    assert_done(await audit(bench))
+    rows, _ = await table(bench)
+    assert key not in keys(rows)
 
 
 async def test_the_audit_runs_before_working_hours_in_our_zone(bench: Bench) -> None:
