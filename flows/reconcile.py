@@ -19,7 +19,7 @@ from flows.guard_end import guard_end
 from flows.new_subscription import new_subscription
 from flows.set_up_tenant import set_up_tenant
 from flows.signature_deadline import signature_deadline
-from tasks import net, net_bridges, net_failed, net_overdue, net_tenants, net_torn
+from tasks import net, net_bridges, net_ends, net_failed, net_overdue, net_tenants, net_torn
 from tasks.each import PartlyDone
 from tasks.lost import Revived, revive_lost_runs
 from tasks.net import Found
@@ -49,6 +49,7 @@ async def reconcile() -> State[Any]:
             "replies in the mailbox": net_bridges.wake_answered,
             "deadlines": lambda: net_bridges.guard_deadlines(open_now),
             "agreed ends": net.guard_agreed_ends,
+            "refused ends": net_ends.tell_refused,
             "bridges' months": lambda: net_bridges.read_months(open_now),
             "delegated rights": lambda: net_tenants.wake_by_relationships(open_now),
             "admin accounts": lambda: net_tenants.wake_by_records(open_now),

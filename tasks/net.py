@@ -240,16 +240,21 @@ async def request_of(run: FlowRun) -> CheckedRequest | None:
 
 
 async def guard_agreed_ends() -> list[Found]:
-    """N7: every agreed end has a run that stands for it; a missing or failed one is booked anew."""
+    """N7: every agreed end has a run that stands for it; a missing or failed one is booked anew.
+
+    A procedure whose ends are all done is not looked at again, and its run may be deleted then.
+    """
     standing: dict[str, list[FlowRun]] = {}
     async for run in runs_tagged([AGREED_END]):
         standing.setdefault(tag_value(run, "end-of") or "", []).append(run)
     found = []
     for procedure in [run async for run in runs_tagged([HAS_END])]:
         envelope_id, end = tag_value(procedure, "envelope"), tag_value(procedure, "ends")
-        for tag in procedure.tags or []:
-            if not tag.startswith("end-of:"):
-                continue
+        ends = [tag for tag in procedure.tags or [] if tag.startswith("end-of:")]
+        if is_over(procedure) and all(any(map(is_over, standing.get(tag.removeprefix("end-of:"), []))) for tag in ends):
+            await set_tags(procedure.id, {tag for tag in procedure.tags or [] if tag != HAS_END})
+            continue
+        for tag in ends:
             subscription_id = tag.removeprefix("end-of:")
             runs = standing.get(subscription_id, [])
             if any(stands_for_it(run) for run in runs):
@@ -267,6 +272,11 @@ async def guard_agreed_ends() -> list[Found]:
             )
             found.append(Found(what=f"agreed end of {subscription_id}", who=procedure.name, done="booked anew"))
     return found
+
+
+def is_over(run: FlowRun) -> bool:
+    """Whether a run has done its work, or a person has it."""
+    return run.state_type is StateType.COMPLETED or run.state_name == "Handed to a person"
 
 
 def stands_for_it(run: FlowRun) -> bool:

@@ -177,3 +177,48 @@ async def test_an_end_that_cant_be_booked_becomes_a_persons(bench: Bench) -> Non
     assert "Pax8 portal" in ticket["description"]
     await bench.reconcile()
     assert len(await bench.runs("end-subscription")) == 1, "handed over: nobody books it again"
+
+
+async def test_an_agreed_end_whose_procedures_run_was_deleted_is_told_once(bench: Bench) -> None:
+    """Somebody cleaned up in Prefect: nothing says any more what was agreed, so a person books the end; a ticket."""
+    run = await ordered_until(bench, days=20)
+    async with get_client() as client:
+        await client.delete_flow_run(run)
+    bench.sandbox.advance(days=2)
+    await bench.reconcile()
+    end = await end_run(bench)
+    assert end.state is not None
+    assert_ended_as(end.state, "Refused")
+    await bench.reconcile()
+    await bench.reconcile()
+    [mail] = mails(bench, SAM, "its agreed end was refused")
+    assert ROBERTA in mail.to and "Contoso Ltd" in mail.subject and "Visio Plan 1" in mail.subject
+    assert "Pax8 portal" in mail.text and "is not the run of a procedure" in mail.text
+    [ticket] = [t for t in bench.sandbox.records("autotask.tickets") if (t["externalID"] or "").endswith(":end")]
+    assert "Pax8 portal" in ticket["description"] and bought(bench)["id"] in ticket["description"]
+    assert not bench.sandbox.effects("end booked")
+
+
+async def test_an_end_that_somebody_starts_by_hand_and_is_refused_is_his_own_matter(bench: Bench) -> None:
+    """Only what was booked for an agreed end is told: whoever starts the run sees why it was refused."""
+    run = await ordered_until(bench, days=20)
+    by_hand = await bench.start(
+        "end-subscription", subscription_id=bought(bench)["id"], envelope_id="x", procedure_run_id="x"
+    )
+    assert_ended_as(await bench.play(by_hand), "Refused")
+    await bench.reconcile()
+    assert not mails(bench, subject="was refused")
+    assert "has-agreed-end" in (await bench.run(run)).tags, "not done yet: the run must not be deleted"
+
+
+async def test_a_procedure_whose_agreed_end_is_booked_is_not_held_for_it_any_more(bench: Bench) -> None:
+    """The tag says whose run must stay; played again from its first line, nothing is booked twice."""
+    run = await ordered_until(bench, days=20)
+    bench.sandbox.advance(days=2)
+    await bench.reconcile()
+    await bench.reconcile()
+    assert "has-agreed-end" not in (await bench.run(run)).tags
+    await bench.segment(run)
+    await bench.reconcile()
+    assert len(await bench.runs("end-subscription")) == 1
+    assert len(bench.sandbox.effects("end booked")) == 1
