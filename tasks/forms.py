@@ -1,7 +1,8 @@
 """The forms of the waits: what a person may answer, and which event an answer is (decision 4).
 
-Every form offers "look again", "withdraw" and "hand over", asks who decides, and carries references and choices,
-never verdicts about the outside world (decision 2). Fields keep their order by `position`.
+Every form offers "look again" and "hand over", asks who decides, and carries references and choices, never verdicts
+about the outside world (decision 2). Most offer "withdraw"; those without it are about what is already ordered or
+signed, or is to be done in a portal. Fields keep their order by `position`.
 """
 
 from typing import Any, ClassVar, Literal

@@ -257,14 +257,17 @@ def may_decide(case: Case, wait: Wait) -> tuple[Person, ...]:
 
 
 async def confirm(case: Case, wait: Wait, number: int, decider: Person, did: str) -> None:
-    """Mail whoever is said to have decided: "not you?" (decision 2)."""
+    """Mail whoever is said to have decided: "not you?" (decision 2). Only some forms can take a decision back."""
+    settings = office().settings
+    others = (one for one in settings.senior_staff if not same_address(one.email, decider.email))
     await case.send(
         Letter(
             kind=f"decided-{wait.name}-{number}",
             to=(decider,),
             subject=f"You {did}",
             todo=f"You {did} in the procedure {case.title}.",
-            otherwise="Not you? Open the run at once, withdraw it by its form, and tell the senior colleague.",
+            otherwise=f"Not you? Tell {next(others, settings.contracts)} at once, and open the run: "
+            "where its form offers 'that was not me' or 'withdraw', answer that.",
             link=case.run_link,
             link_text="Open the run",
         ),

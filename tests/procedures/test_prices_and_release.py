@@ -139,7 +139,9 @@ async def test_a_release_waits_for_that_was_not_me(bench: Bench) -> None:
         run = await launch(bench, contoso())
         await release(bench, run)
         assert await bench.waits_for(run) == "objection-release-1"
-        assert mails(bench, ROBERTA, "You chose 'release'")[0].text.count("Not you?") == 1
+        [asked] = mails(bench, ROBERTA, "You chose 'release'")
+        assert asked.text.count("Not you? Tell Sam") == 1 and SAM in asked.text
+        assert "where its form offers 'that was not me' or 'withdraw'" in asked.text
         await bench.reconcile()
         assert not bench.sandbox.effects("envelope sent")
         bench.sandbox.advance(seconds=601)
