@@ -8,15 +8,17 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 from pydantic import Field
 
+from flows.again import begin_reading, heard, last_word
 from flows.decisions import end, end_without_order
 from flows.seats_unclear import ask_about_unclear_seats, found_added
-from flows.seats_word import confirmed_increase
+from flows.seats_word import CHANGED, WRITTEN_AGAIN, confirmed_increase
 from rules.authority import NotCovered
-from rules.events import DayReached, Decided, Event
+from rules.events import DayReached, Decided, Event, ReplyRead
 from rules.order import Term
 from rules.people import Person
 from rules.request import MOST_SEATS
 from rules.seats import Acknowledged, HeldSeats, SeatRequest
+from rules.written import Written
 from tasks import bridge_letters, claims, seat_letters
 from tasks.bridges import OPEN
 from tasks.case import Case
@@ -24,12 +26,14 @@ from tasks.documentation import document_seats
 from tasks.double_starts import something_else_open
 from tasks.ending import EndNotAgreed, EndNotShown, is_booked, read_term
 from tasks.forms import AnswerAgain, LookForm
+from tasks.forms_again import ANEW, LaterWordForm
 from tasks.forms_seats import AcknowledgeForm
+from tasks.later_words import WrittenAgain
 from tasks.office import office
 from tasks.procedure import conduct
 from tasks.runs import is_over, runs_tagged, wake
 from tasks.seat_requests import SeatsForm, about, check_seats, held_seats
-from tasks.seats import SURE, SeatBasis, SeatsOutcome, UnclearSeats, book_dropped_end, write_seats
+from tasks.seats import SURE, SeatBasis, SeatsOutcome, UnclearSeats, book_dropped_end, unread_since, write_seats
 from tasks.tickets import complete_ticket, open_ticket
 from tasks.waiting import Wait, wait_for
 from tasks.written import file_evidence
@@ -84,21 +88,22 @@ async def add_seats(
             f"{request.added} more × {request.product_name} requested. Unassigned: {request.unassigned}.",
             by=request.requester.email,
         )
-        choices = request.choices
+        choices, why = request.choices, ""
         for round_ in range(1, 50):
-            basis = await confirmed_increase(case, request, choices, round_)
+            basis = await confirmed_increase(case, request, choices, round_, why)
             basis = await acknowledged(case, request, basis)
             outcome = await add(case, request, basis, round_)
-            if outcome.kind == "written":
+            if outcome is not None and outcome.kind == "written":
                 return await finish(case, request, basis, outcome)
-            choices = await choices_now(case, request, round_)
+            why = WRITTEN_AGAIN if outcome is None else CHANGED
+            choices = await choices_now(case, request, round_, why)
         raise RuntimeError("fifty rounds of one increase; a person must look at this run")
 
     return await conduct(procedure)
 
 
-async def choices_now(case: Case, request: SeatRequest, round_: int) -> tuple[HeldSeats, ...]:
-    """The seats have changed since they were confirmed against: what is there now, to be asked about anew (S1)."""
+async def choices_now(case: Case, request: SeatRequest, round_: int, why: str) -> tuple[HeldSeats, ...]:
+    """The seats have changed, or the customer has written again: what is there now, to be asked about anew (S1)."""
     key = f"choices-{round_}"
     kept = case.journal.get(key)
     if kept is None:
@@ -110,7 +115,8 @@ async def choices_now(case: Case, request: SeatRequest, round_: int) -> tuple[He
         kept = await case.journal.put(key, [one.model_dump(mode="json") for one in found])
     choices = tuple(HeldSeats.model_validate(one) for one in kept)
     there = "; ".join(one.in_words(request.currency) for one in choices)
-    await case.record(f"seats changed {round_}", f"The seats are others than confirmed, so it is asked anew: {there}.")
+    said = "The seats are others than confirmed" if why == CHANGED else "The confirmation counts no more"
+    await case.record(f"seats changed {round_}", f"{said}, so it is asked anew: {there}.")
     return choices
 
 
@@ -151,18 +157,25 @@ async def acknowledged(case: Case, request: SeatRequest, basis: SeatBasis) -> Se
     return basis.model_copy(update={"acknowledged": typed})
 
 
-async def add(case: Case, request: SeatRequest, basis: SeatBasis, round_: int) -> SeatsOutcome:
+async def add(case: Case, request: SeatRequest, basis: SeatBasis, round_: int) -> SeatsOutcome | None:
     """File the evidence and write, once nobody else is at it. What can't be written ends it: nothing was added (S1).
 
-    What nobody can tell, the marker having been changed, is for a person to see in Pax8.
+    What nobody can tell, the marker having been changed, is for a person to see in Pax8. None: the customer has written
+    again, and is asked anew.
     """
     await file_evidence(basis.evidence, request)
     found = found_added(case, round_)
     if found is not None:
         return found
     for attempt in range(1, MOST_TRIES):
+        if not await still_stands(case, request, basis, round_):
+            return None
+        basis = basis.model_copy(update={"heard": heard(case, round_)})
         try:
             outcome = await write_seats(request, basis, round_, attempt)
+        except WrittenAgain as again:
+            await begin_reading(case, round_, str(again))
+            continue
         except UnclearSeats as unclear:
             return await ask_about_unclear_seats(case, request, basis, round_, str(unclear))
         except SURE as no:
@@ -171,6 +184,24 @@ async def add(case: Case, request: SeatRequest, basis: SeatBasis, round_: int) -
             return outcome
         await wait_for_claim(case, request, basis, f"claim-{round_}-{attempt}", outcome)
     raise RuntimeError(f"{basis.subscription_id} was claimed by others {MOST_TRIES} times; somebody must look")
+
+
+async def still_stands(case: Case, request: SeatRequest, basis: SeatBasis, round_: int) -> bool:
+    """Whether the confirmation stands, whatever was written since; False: the customer is asked anew. A no ends it."""
+
+    async def unread() -> list[tuple[str, Written]]:
+        return await unread_since(basis.model_copy(update={"heard": heard(case, round_)}), request)
+
+    match await last_word(case, round_, unread, LaterWordForm):
+        case None:
+            return True
+        case ReplyRead(choice=choice) if choice == ANEW:
+            return False
+        case ReplyRead(by=by):
+            await end(case, None, "Refused by the customer", "The customer does not want it any more.", by)
+        case event:
+            await end_without_order(case, event, None)
+    raise AssertionError("unreachable")
 
 
 async def wait_for_claim(case: Case, request: SeatRequest, basis: SeatBasis, name: str, outcome: SeatsOutcome) -> None:

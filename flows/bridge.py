@@ -8,6 +8,7 @@ from prefect.states import Completed
 from pydantic import Field
 
 from flows import new_tenant, purchase, terms
+from flows.again import begin_reading
 from flows.agreement import what_was_signed
 from flows.bridge_deadline import follow, set_up_deadline
 from flows.bridge_ends import see_it_through
@@ -23,12 +24,15 @@ from tasks import agreements, bridge_letters
 from tasks.authority import ConfirmationTooOld
 from tasks.bridges import DATES, Bridge
 from tasks.case import Case
+from tasks.later_words import WrittenAgain
 from tasks.markers import first_holder
 from tasks.new_tenant import known_by_now
 from tasks.procedure import conduct
 from tasks.requests import check_request
 from tasks.tickets import open_ticket
 from tasks.written import file_evidence
+
+MOST_TRIES = 100
 
 
 @flow(name="bridge", flow_run_name="{customer} · {product} × {seats}, bridge", persist_result=True)
@@ -127,7 +131,8 @@ async def bridge(
         await paper.press_contracts()
         if case.request.term is Term.ANNUAL:
             await terms.confirm_figures(case, paper)
-        for round_ in range(1, 50):
+        round_ = 1
+        for _ in range(MOST_TRIES):
             agreed = await terms.agree(case, paper, round_)
             if isinstance(agreed, Signed):
                 return await go_on_as_new(case, paper, agreed)
@@ -136,19 +141,23 @@ async def bridge(
                 if signed is not None:
                     return await go_on_as_new(case, paper, signed)
                 paper = await Meanwhile.draft(case)
+                round_ += 1
                 continue
             if case.journal.get(f"too-old-{round_}") is not None:
+                round_ += 1
                 continue
             try:
                 bought = await buy(case, paper, agreed, round_)
             except ConfirmationTooOld as old:
-                await case.record(f"confirmation too old {round_}", f"New terms go out: {old} (B5).")
-                await case.journal.put(f"too-old-{round_}", True)
+                await terms.new_terms(case, round_, f"{old} (B5).")
+                continue
+            except WrittenAgain as again:
+                await begin_reading(case, round_, str(again))
                 continue
             if isinstance(bought, Signed):
                 return await go_on_as_new(case, paper, bought)
             return await see_it_through(case, paper, bought)
-        raise RuntimeError("fifty rounds of terms; a person must look at this run")
+        raise RuntimeError(f"{MOST_TRIES} rounds of terms; a person must look at this run")
 
     return await conduct(procedure)
 
@@ -187,7 +196,8 @@ async def buy(case: Case, paper: Meanwhile, agreed: Agreed, round_: int) -> Brid
     """B2 to B5: a month on the customer's word; its reminder and its deadline as soon as Pax8 shows its end.
 
     Signed: the agreement was completed before the order, and nothing was bought here. Raises `ConfirmationTooOld`
-    where new terms must go out first.
+    where new terms must go out first, `WrittenAgain` where somebody must read first what the customer has written
+    since.
     """
     await file_evidence(agreed.basis.evidence, case.request)
     await new_tenant.prepare(case, paper)

@@ -102,8 +102,9 @@ def confirmed_by(name: str, written: Written) -> Confirmed:
     )
 
 
-def read_key(round_: int, written: Written) -> str:
-    return f"read-{round_}-{written.authority_id.removeprefix('written:')}-{written.text_digest[:12]}"
+def read_key(round_: int, written: Written | None = None) -> str:
+    """Under which key a reading is remembered; without a message how the keys of that round begin."""
+    return f"read-{round_}-" + (written.read_as if written is not None else "")
 
 
 async def confirmers(request: OnTicket) -> tuple[str, ...]:

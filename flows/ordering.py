@@ -17,6 +17,7 @@ from tasks.case import Case, Ended
 from tasks.casefile import in_markdown
 from tasks.evidence import read_before_ordering
 from tasks.forms import AcceptForm, AnswerAgain, LookForm, UnclearOrderForm
+from tasks.later_words import WrittenAgain
 from tasks.licences import PlacedOrder
 from tasks.markers import AuthorityUsed
 from tasks.office import office
@@ -146,7 +147,8 @@ async def order(case: Case, envelope: DraftedEnvelope, basis: Basis) -> PlacedOr
     """N5, B2, I1, I3: the order, once, on its authority; unclear outcomes go to a person.
 
     Before the first attempt stands `check_before_ordering`; whatever goes out later than that day is looked at again.
-    Raises `ConfirmationTooOld` where new terms must go out first; nothing was ordered then (B5).
+    Raises `ConfirmationTooOld` where new terms must go out first, `WrittenAgain` where somebody must read first what
+    the customer has written since; nothing was ordered then (B5, B3).
     """
     for attempt in range(1, 50):
         unclear, refused = case.name(f"unclear-order-{attempt}"), case.name(f"order-refused-{attempt}")
@@ -159,6 +161,8 @@ async def order(case: Case, envelope: DraftedEnvelope, basis: Basis) -> PlacedOr
                 placed = await ordering.place_order(case.request, basis, attempt)
             else:
                 placed = None
+        except WrittenAgain:
+            raise
         except (NotSigned, NotCovered, NoSuchEvidence, AuthorityUsed) as no:
             await end(case, envelope, "Refused", str(no), by=word_of(basis))
         except (VendorRefused, Refused) as no:

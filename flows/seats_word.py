@@ -26,13 +26,15 @@ from tasks.seats import SeatBasis, evidence_since
 from tasks.written import read_written
 
 CHANGED = "The number of your seats has changed since you confirmed, so we have to ask you again."
+WRITTEN_AGAIN = "You have written to us since you confirmed, so we have to ask you again."
 
 
 class Increase(Question):
     """So many seats more, of one of these subscriptions."""
 
-    def __init__(self, request: SeatRequest, choices: tuple[HeldSeats, ...], round_: int) -> None:
+    def __init__(self, request: SeatRequest, choices: tuple[HeldSeats, ...], round_: int, why: str) -> None:
         self.request = request
+        self.why = why
         self.offer = request.offer(round_, choices)
         what = f"Confirm {self.offer.what} in writing"
         super().__init__("seats", round_, what, seat_letters.contact_of(request), SeatsForm)
@@ -40,7 +42,7 @@ class Increase(Question):
             self.choices = {"subscription": tuple(self.offer.name(one) for one in choices)}
 
     def letter(self, case: Case) -> Letter:
-        return seat_letters.question(case, self.request, self.offer, CHANGED if self.round > 1 else "")
+        return seat_letters.question(case, self.request, self.offer, self.why)
 
     def asked(self, sent: WhenSent, again: str) -> None:
         mail = {"sent_at": sent.at, "conversation_id": sent.conversation_id, "also_in": (again,) if again else ()}
@@ -80,10 +82,13 @@ class Increase(Question):
 
 
 async def confirmed_increase(
-    case: Case, request: SeatRequest, choices: tuple[HeldSeats, ...], round_: int
+    case: Case, request: SeatRequest, choices: tuple[HeldSeats, ...], round_: int, why: str
 ) -> SeatBasis:
-    """Wait for the customer's word for these very seats; kept once it has come (S1, S2). Ends without one."""
-    question = Increase(request, choices, round_)
+    """Wait for the customer's word for these very seats; kept once it has come (S1, S2). Ends without one.
+
+    `why`: why they are asked again.
+    """
+    question = Increase(request, choices, round_, why)
     event = await the_word(case, request, question, evidence_since(), ask_at_once=round_ > 1)
     kept = case.journal.get(f"basis-{round_}")
     if kept is None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 
+from flows.again import heard, last_word
 from flows.decisions import end, end_without_order, stand_by_decision
 from flows.inbox import (
     Inbox,
@@ -23,13 +24,14 @@ from rules.events import Confirmed, Event, NoAnswer, PricesGiven, ReplyRead, Sig
 from rules.order import Term
 from rules.people import Person
 from rules.request import UnreadableAnswer, read_prices, read_seats
-from rules.written import PersonsReading, judge
+from rules.written import PersonsReading, Written, judge
 from tasks import agreement_letters, agreements, catalogue, terms_letters
-from tasks.authority import WrittenWord
+from tasks.authority import WrittenWord, unread_since
 from tasks.case import Case
 from tasks.casefile import in_markdown
 from tasks.contacts import authorised_contacts
 from tasks.forms import AnswerAgain, ConfirmationForm, PricingForm
+from tasks.forms_again import ANEW, LaterTermsForm
 from tasks.mail import SentMail, when_sent
 from tasks.net_bridges import CONFIRMER
 from tasks.office import office
@@ -37,6 +39,7 @@ from tasks.waiting import Wait, wait_for
 from tasks.written import candidates
 
 DAYS_AFTER_NEEDED = 2
+CONFIRMS = "confirms as sent"
 
 
 async def confirm_figures(case: Case, paper: Meanwhile) -> None:
@@ -105,10 +108,19 @@ async def agree(case: Case, paper: Meanwhile, round_: int) -> Agreed | Signed | 
     """Mail the terms, and wait for the customer's word or signature, whichever comes first (B1, B3, B5).
 
     None: the customer wants other seats, and `case.request` has them: new terms are due. Everything else ends the
-    procedure, with nothing ordered.
+    procedure, with nothing ordered. What the customer wrote after their word is read first, once it was found.
     """
     offer = await offer_terms(case, paper, round_)
     event = await wait_for_word(case, paper, offer, round_)
+    if isinstance(event, Confirmed) or (isinstance(event, ReplyRead) and event.choice == CONFIRMS):
+        word = await agreed(case, offer, event, round_)
+        later = await written_since(case, paper, word, round_)
+        if later is None:
+            return word
+        if isinstance(later, ReplyRead) and later.choice == ANEW:
+            await new_terms(case, round_, "the customer has written again (B3).", later.by)
+            return word
+        event = later
     match event:
         case Signed():
             return event
@@ -119,10 +131,33 @@ async def agree(case: Case, paper: Meanwhile, round_: int) -> Agreed | Signed | 
             await end(case, paper.envelope, "Refused by the customer", "The customer does not accept the terms.", by)
         case NoAnswer():
             await bridge_closed(case, paper, offer)
-        case Confirmed() | ReplyRead():
-            return await agreed(case, offer, event, round_)
     await end_without_order(case, event, paper.envelope)
     raise AssertionError("unreachable")
+
+
+async def written_since(case: Case, paper: Meanwhile, word: Agreed, round_: int) -> Event | None:
+    """What came after the word, where it was found right before the order; None: the word stands (B3)."""
+
+    async def unread() -> list[tuple[str, Written]]:
+        return await unread_since(word.basis.model_copy(update={"heard": heard(case, round_)}), case.request)
+
+    async def signed(hinted: bool) -> Event | None:
+        return await agreements.look_at_envelope(case, paper.envelope.envelope_id, hinted)
+
+    async def check(event: ReplyRead) -> None:
+        readable_seats(case, event)
+
+    later = await last_word(
+        case, round_, unread, LaterTermsForm, tags=(agreements.AWAITED,), check=check, beside=signed
+    )
+    word.basis = word.basis.model_copy(update={"heard": heard(case, round_)})
+    return later
+
+
+async def new_terms(case: Case, round_: int, why: str, by: str = "") -> None:
+    """The word of this round orders nothing any more: new terms go out."""
+    await case.record(f"confirmation too old {round_}", f"New terms go out: {why}", by=by)
+    await case.journal.put(f"too-old-{round_}", True)
 
 
 async def offer_terms(case: Case, paper: Meanwhile, round_: int) -> TermsOffer:
@@ -272,6 +307,11 @@ async def wait_for_word(case: Case, paper: Meanwhile, offer: TermsOffer, round_:
 async def check_reading(case: Case, offer: TermsOffer, event: ReplyRead) -> None:
     """What was read must still be there, as it was shown, and from somebody who may confirm. Raises `AnswerAgain`."""
     (await look_through(case, offer)).picked(event)
+    readable_seats(case, event)
+
+
+def readable_seats(case: Case, event: ReplyRead) -> None:
+    """Other seats that are wanted must be readable. Raises `AnswerAgain`."""
     if event.choice == "wants other seats":
         try:
             read_seats(event.changes, tuple(line.product_name for line in case.request.lines))

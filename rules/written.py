@@ -77,6 +77,11 @@ class Written(Frozen):
         return sha256(self.whole_text.encode()).hexdigest()
 
     @property
+    def read_as(self) -> str:
+        """What a person's reading of this very text is remembered by."""
+        return f"{self.authority_id.removeprefix('written:')}-{self.text_digest[:12]}"
+
+    @property
     def first_line(self) -> str:
         """The first line of its own that isn't blank, its blanks (non-breaking ones too) made single spaces."""
         return next((line for line in map(_plain, self.own_text.splitlines()) if line), "")
@@ -125,6 +130,15 @@ def why_no_evidence(written: Written, may_confirm: tuple[AuthorisedContact, ...]
     if not all(contact.may_confirm for contact in entries):
         return f"{written.sender} may not confirm for the customer (B3)."
     return None
+
+
+def is_later_word(one: Written, confirmed: Written, may_confirm: tuple[AuthorisedContact, ...]) -> bool:
+    """Whether this came after the word that counts, from somebody who may confirm: it may take that word back."""
+    return (
+        one.authority_id != confirmed.authority_id
+        and one.received_at >= confirmed.received_at
+        and why_no_evidence(one, may_confirm) is None
+    )
 
 
 def why_not_read(written: Written, reading: PersonsReading) -> str | None:

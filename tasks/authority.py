@@ -1,5 +1,6 @@
 """On what an order rests, and how that evidence is read again right before the write (decisions 1 and 2, I1)."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Literal, Protocol
 
@@ -8,11 +9,12 @@ from pydantic import ValidationError
 from rules.authority import NotCovered, OrderAuthority, SignedAgreement, SignerDecision
 from rules.bridge import REPLY_GOOD_FOR, TermsOffer
 from rules.order import Frozen, LicenceOrder
-from rules.people import same_address
+from rules.people import AuthorisedContact, same_address
 from rules.request import CheckedRequest
-from rules.written import PersonsReading, WrittenConfirmation
+from rules.written import PersonsReading, Verdict, Written, WrittenConfirmation, judge
 from tasks.agreements import read_signed_agreement
 from tasks.contacts import authorised_contacts
+from tasks.later_words import Heard, assert_last_word, later_words
 from tasks.office import office
 from tasks.written import read_written
 
@@ -32,7 +34,8 @@ class SignedPaper(Frozen):
 class WrittenWord(Frozen):
     """The customer's written confirmation of our terms, and who read it where it isn't the offered sentence (B3).
 
-    `evidence` says where it lies: `mail:<id>`, `note:<id>` or `attached:<id>`.
+    `evidence` says where it lies: `mail:<id>`, `note:<id>` or `attached:<id>`. `heard`: what was written since, and
+    read.
     """
 
     kind: Literal["written"] = "written"
@@ -40,6 +43,7 @@ class WrittenWord(Frozen):
     authority_id: str
     offer: TermsOffer
     reading: PersonsReading | None = None
+    heard: Heard = Heard()
 
 
 Basis = SignedPaper | WrittenWord
@@ -52,7 +56,8 @@ class ConfirmationTooOld(Exception):
 async def read_authority(basis: Basis, request: CheckedRequest) -> OrderAuthority:
     """The authority of an order, read fresh from its source; never cached (N5, B3).
 
-    Raises `NotSigned`, `NotCovered`, `ConfirmationTooOld`: in each of these nothing was ordered.
+    Raises `NotSigned`, `NotCovered`, `ConfirmationTooOld`: in each of these nothing was ordered. `WrittenAgain`, a
+    `NotCovered` too, where the customer has written since what nobody has read.
     """
     if isinstance(basis, SignedPaper):
         return await read_signed_agreement(basis.envelope_id, request, basis.decisions)
@@ -66,12 +71,26 @@ async def read_authority(basis: Basis, request: CheckedRequest) -> OrderAuthorit
         )
     if written.authority_id != basis.authority_id:
         raise NotCovered(f"{basis.evidence} is not the message that was confirmed any more (B3).")
+
+    await assert_last_word(request, written, basis.heard, rights, sentence_of(basis.offer, rights))
     try:
         return WrittenConfirmation(
             offer=basis.offer, written=written, may_confirm=rights, reading=basis.reading, good_until=good_until
         )
     except ValidationError as invalid:
         raise NotCovered("; ".join(str(error["msg"]) for error in invalid.errors())) from None
+
+
+async def unread_since(basis: WrittenWord, request: CheckedRequest) -> list[tuple[str, Written]]:
+    """What the customer wrote since the confirmation, and nobody has read yet."""
+    written = await read_written(basis.evidence, request)
+    rights = await authorised_contacts(request.customer.autotask_id, request.customer.itglue_id)
+    return await later_words(request, written, basis.heard, rights, sentence_of(basis.offer, rights))
+
+
+def sentence_of(offer: TermsOffer, rights: tuple[AuthorisedContact, ...]) -> Callable[[Written], bool]:
+    """Whether a message is the sentence that confirms these terms."""
+    return lambda one: judge(one, offer, rights)[0] is Verdict.CONFIRMS
 
 
 class Mailed(Protocol):

@@ -20,12 +20,15 @@ from rules.seats import (
     SeatsNow,
     SeatsOffer,
     SeatsReading,
+    chosen_by_sentence,
     what_became,
 )
+from rules.written import Written
 from tasks import claims
 from tasks.authority import assert_mailed
 from tasks.contacts import authorised_contacts
 from tasks.ending import EndNotAgreed, TermReading, book_end, is_booked, read_term
+from tasks.later_words import Heard, assert_last_word, later_words
 from tasks.markers import AuthorityUsed, free, holder
 from tasks.office import office
 from tasks.step import assert_run_is_ours, step
@@ -45,7 +48,10 @@ class UnclearSeats(Exception):
 
 
 class SeatBasis(Frozen):
-    """On what an increase rests: where the customer's word lies, what it was an answer to, who read or acknowledged."""
+    """On what an increase rests: where the customer's word lies, what it was an answer to, who read or acknowledged.
+
+    `heard`: what was written since, and read.
+    """
 
     evidence: str
     authority_id: str
@@ -53,6 +59,7 @@ class SeatBasis(Frozen):
     choice: HeldSeats
     reading: SeatsReading | None = None
     acknowledged: Acknowledged | None = None
+    heard: Heard = Heard()
 
     @property
     def subscription_id(self) -> str:
@@ -65,6 +72,10 @@ class SeatBasis(Frozen):
     @property
     def after(self) -> int:
         return self.offer.after(self.choice)
+
+    def says_so(self, written: Written) -> bool:
+        """Whether a message is the sentence that confirms this very increase."""
+        return chosen_by_sentence(written, self.offer) == self.choice
 
 
 class Kept(Frozen):
@@ -111,7 +122,8 @@ async def write_seats(request: SeatRequest, basis: SeatBasis, round_: int, attem
 
     Claim, read, mark, read once more, write, read back. Cut off anywhere, the next attempt goes by the marker and by
     Pax8's history: what was made isn't made again, what wasn't is made only while the seats are those confirmed
-    against. Raises one of `SURE`: no seat was added then, and claim and authority are free again. `Unavailable` where
+    against. Raises one of `SURE`, among them `WrittenAgain`: no seat was added then, and claim and authority are free
+    again. `Unavailable` where
     a read is refused that would say whether seats were added before, `UnclearSeats` where nothing can say it; the claim
     stands then.
     """
@@ -263,13 +275,17 @@ async def close_unclear(request: SeatRequest, basis: SeatBasis, round_: int, add
 
 
 async def read_seat_authority(basis: SeatBasis, request: SeatRequest) -> SeatConfirmation:
-    """The authority of an increase, every part of it read fresh from its source (S1 to S3). Raises `NotCovered`."""
+    """The authority of an increase, every part of it read fresh from its source (S1 to S3).
+
+    Raises `NotCovered`, and of that `WrittenAgain` where the customer has written since what nobody has read.
+    """
     if basis.reading is None:
         await assert_mailed(basis.offer, f"seats-{basis.offer.round}")
     written = await read_written(basis.evidence, request)
     if written.authority_id != basis.authority_id:
         raise NotCovered(f"{basis.evidence} is not the message that was confirmed any more (B3).")
     rights = await authorised_contacts(request.customer.autotask_id, request.customer.itglue_id)
+    await assert_last_word(request, written, basis.heard, rights, basis.says_so)
     there = await office().pax8.subscription(basis.subscription_id)
     now = office().clock.now()
     await assert_the_customers(request, there)
@@ -286,6 +302,13 @@ async def read_seat_authority(basis: SeatBasis, request: SeatRequest) -> SeatCon
         )
     except ValidationError as invalid:
         raise NotCovered(why_invalid(invalid)) from None
+
+
+async def unread_since(basis: SeatBasis, request: SeatRequest) -> list[tuple[str, Written]]:
+    """What the customer wrote since the confirmation, and nobody has read yet."""
+    written = await read_written(basis.evidence, request)
+    rights = await authorised_contacts(request.customer.autotask_id, request.customer.itglue_id)
+    return await later_words(request, written, basis.heard, rights, basis.says_so)
 
 
 def evidence_since() -> datetime:

@@ -43,18 +43,18 @@ async def read_written(evidence: str, request: OnTicket) -> Written:
 
 
 async def candidates(
-    request: OnTicket, senders: tuple[str, ...], since: datetime, conversation_id: str = ""
+    request: OnTicket, senders: tuple[str, ...], since: datetime, *conversations: str
 ) -> list[tuple[str, Written]]:
     """Everything that may be a customer's word since then, oldest first, each with its name as evidence.
 
-    Mails of those senders and, from whomever, in that conversation; notes by contacts and attached messages on the
+    Mails of those senders and, from whomever, in those conversations; notes by contacts and attached messages on the
     ticket. A message delivered or attached twice is one; of a mail and a copy that was attached the mail counts.
     """
     found: list[tuple[str, Written]] = []
     mail = office().mail
     listed = [one for sender in senders for one in await mail.messages(sender=sender, since=since)]
-    if conversation_id:
-        listed += await mail.messages(conversation_id=conversation_id, since=since)
+    for conversation in filter(None, conversations):
+        listed += await mail.messages(conversation_id=conversation, since=since)
     for one in {one.id: one for one in listed}.values():
         if not one.is_draft and not same_address(one.sender, office().settings.shared_mailbox):
             found.append((f"{MAIL}:{one.id}", await as_read(await mail.message(one.id), request)))

@@ -266,6 +266,9 @@ class Play:
     async def read_message(self, one: Played, choice: str, seats: int = 4) -> None:
         """A person reads the newest message and says what it means; truthfully, whatever it is."""
         labels = await self.offered(one)
+        again = (await self._wait_of(one)).startswith("confirmation-again")
+        if again and choice == "confirms as sent":
+            choice = "the confirmation stands"
         if labels:
             if choice == "confirms as sent":
                 name = next(part.strip() for part in labels[-1].split("·") if part.strip().startswith("mail:"))
