@@ -14,6 +14,7 @@ from rules.people import Person
 from rules.refusal import refuse
 from tasks import ending
 from tasks.agreements import NotSigned
+from tasks.bridges import book_guard
 from tasks.case import Case
 from tasks.ending import EndNotAgreed, EndNotShown, TermReading
 from tasks.letters import Letter
@@ -23,6 +24,8 @@ from tasks.requests import request_of_run
 from tasks.schedule import END_SUBSCRIPTION, RUN_NAMES
 from tasks.tickets import open_ticket
 from vendors.errors import Refused as VendorRefused
+
+DAY = timedelta(days=1)
 
 
 @flow(name="end-subscription", flow_run_name=RUN_NAMES[END_SUBSCRIPTION], persist_result=True)
@@ -53,14 +56,15 @@ async def end_subscription(subscription_id: str, envelope_id: str, procedure_run
         if not ending.reaches(term, request.end):
             await sleep_until(case, day_after(term), f"This term ends on {term.term_end}, before {request.end}")
         if ending.renewed_past(term, request.end):
-            return await after_the_renewal(case, term, request.end)
+            return await after_the_renewal(case, term, request.end, envelope_id)
         try:
             booked = await ending.book_agreed_end(request, envelope_id, subscription_id, term.term_end)
         except (EndNotShown, EndNotAgreed, NotCovered, NotSigned, VendorRefused) as why:
             now = await as_it_runs(term)
             if ending.renewed_past(now, request.end):
-                return await after_the_renewal(case, now, request.end)
+                return await after_the_renewal(case, now, request.end, envelope_id)
             return await hand_to_person(case, term, str(why))
+        await watch(case, envelope_id, booked)
         await tell(case, booked)
         await case.show("Done")
         return Completed(message=f"{booked.product_name} ends on {booked.term_end}, read back from Pax8.")
@@ -74,7 +78,7 @@ def day_after(term: TermReading) -> datetime:
     return office().settings.calendar.start_of(term.term_end + timedelta(days=2))
 
 
-async def after_the_renewal(case: Case, term: TermReading, end: date) -> State[Any]:
+async def after_the_renewal(case: Case, term: TermReading, end: date, envelope_id: str) -> State[Any]:
     """The term that reached the agreed end is over: a person gets out of the next one, or books its end (N7)."""
     request = case.request
     overtaken = Overtaken(
@@ -94,9 +98,27 @@ async def after_the_renewal(case: Case, term: TermReading, end: date) -> State[A
         return Completed(message="The subscription is cancelled already.")
     if not ending.is_booked(settled):
         return await hand_to_person(case, settled, "Its end was booked, and is gone again.")
+    await watch(case, envelope_id, settled)
     await tell(case, settled, in_time=False)
     await case.show("Done")
     return Completed(message=f"{settled.product_name} ends on {settled.term_end}, booked by a person.")
+
+
+async def watch(case: Case, envelope_id: str, booked: TermReading) -> None:
+    """Book what guards the end until the day after, like a bridge's: a change of seats may drop it (N7, S4)."""
+    request = case.request
+    ids = ending.BridgeIds(
+        reference=request.reference,
+        ticket_id=request.ticket_id,
+        reminder_id=0,
+        envelope_id=envelope_id,
+        subscriptions=(booked.subscription_id,),
+        contact=request.signer.email,
+        requester=request.requester.email,
+        senior=request.senior.email,
+        procedure_run_id=request.run_id,
+    )
+    await book_guard(ids, booked.subscription_id, "agreed", case.now() + DAY, booked.term_end)
 
 
 async def tell(case: Case, booked: TermReading, *, in_time: bool = True) -> None:

@@ -10,6 +10,7 @@ from prefect.states import Cancelled, Completed
 from flows.signature_deadline import identify
 from rules.order import Term
 from rules.refusal import Refused, refuse
+from rules.request import CheckedRequest
 from tasks import bridge_letters
 from tasks.bridges import GUARD, request_of
 from tasks.case import Case, Subject
@@ -19,6 +20,7 @@ from tasks.ending import (
     BridgeIds,
     EndNotAgreed,
     TermReading,
+    book_agreed_end,
     book_dead_end,
     book_superseded_end,
     book_unsigned_end,
@@ -28,11 +30,14 @@ from tasks.ending import (
 from tasks.office import office
 from tasks.people import colleague
 from tasks.procedure import conduct, sleep_until
+from tasks.requests import request_of_run
 from tasks.schedule import GUARD_END, RUN_NAMES
 from tasks.tickets import open_ticket
-from tasks.wishes import book_wished_end, dropped_by_our_seats, kept_wish, who_wished
+from tasks.wishes import book_wished_end, dropped_by_our_seats, dropped_without_seats, kept_wish, who_wished
 
-WISHED, GUARDED = "wished", "guarded-end"
+WISHED, AGREED, GUARDED = "wished", "agreed", "guarded-end"
+REQUEST = "agreed-request"
+OUR_SEATS = "no change of seats of ours"
 MORNING = timedelta(hours=9)
 DAY = timedelta(days=1)
 
@@ -54,11 +59,11 @@ async def guard_end(
 ) -> State[Any] | None:
     """Watch one booked end: a change of seats drops it (S4), so it is booked again; the day after, it must be gone.
 
-    An end that the customer wished, and that somebody took away, is a person's: the customer may want to stay (P18).
-    Booked by bridge, signature-deadline and end-on-request; don't start it by hand.
+    An end that was wished or agreed, and that somebody took away, is a person's: the customer may want to stay (P18).
+    Booked by bridge, signature-deadline, end-on-request and end-subscription; don't start it by hand.
 
     Args:
-        reference: The bridge's reference, CS-….
+        reference: The reference of the bridge, the wish or the order, CS-….
         ticket_id: Autotask id of the request's ticket.
         reminder_id: Autotask id of the reminder ticket.
         envelope: DocuSign envelope id of the agreement.
@@ -66,8 +71,8 @@ async def guard_end(
         contact: Mail address of the customer's contact who confirmed.
         requester: Mail address of the requester.
         senior: Mail address of the senior colleague on the reminder.
-        why: Why it ends: unsigned, dead, superseded or wished.
-        procedure_run_id: The bridge's own flow run, which may be gone.
+        why: Why it ends: unsigned, dead, superseded, wished or agreed.
+        procedure_run_id: The procedure's own flow run, which may be gone; for agreed not before the first look.
         successor: For superseded: the annual subscription's Pax8 id, where it is known.
         ends: The day of the booked end, as 2026-12-21. Empty: the end of the term that runs at the first look.
     """
@@ -85,7 +90,7 @@ async def guard_end(
 
     async def procedure(case: Case) -> State[Any]:
         try:
-            term = await identify_wished(case, ids) if why == WISHED else (await identify(case, ids))[0]
+            term = await identified(case, ids, why)
         except Refused as no:
             if GUARD not in case.tags and case.journal.get(GUARDED) is None:
                 raise  # started by hand, and told to whoever did
@@ -98,8 +103,8 @@ async def guard_end(
         if case.now() >= day_after:
             return await look_behind(case, ids, term, end)
         if not is_booked(term):
-            if why == WISHED and not await dropped_by_our_seats(term.subscription_id):
-                return await hand_to_person(case, ids, taken_back(term), end)
+            if await was_taken_back(term.subscription_id, why):
+                return await hand_to_person(case, ids, taken_back(term, why), end)
             try:
                 await book_again(case, ids, term, why, successor)
             except NOT_BOOKED as no:
@@ -109,6 +114,47 @@ async def guard_end(
         raise AssertionError("unreachable: sleeping ends the process")
 
     return await conduct(procedure)
+
+
+async def identified(case: Case, ids: BridgeIds, why: str) -> TermReading:
+    """Read whose end this is, by its reason; refuse identifiers that don't belong together."""
+    if why == WISHED:
+        return await identify_wished(case, ids)
+    if why == AGREED:
+        return await identify_agreed(case, ids)
+    return (await identify(case, ids))[0]
+
+
+async def identify_agreed(case: Case, ids: BridgeIds) -> TermReading:
+    """Read whose paper states the end, by the procedure's memory, kept here since the first look (N7).
+
+    That the subscription was bought under it is read where the end is booked again.
+    """
+    kept = case.journal.get(REQUEST)
+    if kept is None:
+        found, _ = await request_of_run(ids.procedure_run_id, "N7", "end-subscription")
+        if (found.reference, found.ticket_id) != (ids.reference, ids.ticket_id):
+            raise refuse(
+                "reference",
+                "N7",
+                f"{ids.reference} on ticket {ids.ticket_id} is not the procedure {ids.procedure_run_id}.",
+                "This deployment is started by end-subscription; don't start it by hand.",
+            )
+        kept = await case.journal.put(REQUEST, found.model_dump(mode="json"))
+    request = CheckedRequest.model_validate(kept)
+    term = await read_term(ids.subscriptions[0])
+    what = f"{term.seats} × {term.product_name}"
+    case.about(
+        Subject(
+            title=f"{request.customer.name} · {what}, agreed end",
+            ticket_id=request.ticket_id,
+            ticket_number=request.ticket_number,
+            requester=await colleague(ids.requester),
+            facts=(("Customer", request.customer.name), ("Agreed end", f"{ids.reference}: {what}, {request.end}")),
+        )
+    )
+    await case.adopt_reference(ids.reference)
+    return term
 
 
 async def identify_wished(case: Case, ids: BridgeIds) -> TermReading:
@@ -161,11 +207,22 @@ async def cannot_watch(case: Case, ids: BridgeIds, no: Refused, ends: str) -> St
     return await hand_to_person(case, ids, what, day)
 
 
-def taken_back(term: TermReading) -> str:
-    """What a person is told of a wished end that is gone without our own change of seats."""
+async def was_taken_back(subscription_id: str, why: str) -> bool:
+    """Whether somebody may have taken the end away because the customer stays: no change of seats explains it (S4).
+
+    A wish is the customer's to take back, so only our own change of seats counts; a signed end stands against any.
+    """
+    if why == WISHED:
+        return not await dropped_by_our_seats(subscription_id)
+    return why == AGREED and await dropped_without_seats(subscription_id)
+
+
+def taken_back(term: TermReading, why: str) -> str:
+    """What a person is told of a wished or agreed end that is gone without a change of seats that would explain it."""
+    whose, seats = ("was agreed", "no change of seats") if why == AGREED else ("the customer wished", OUR_SEATS)
     return (
-        f"The end of {term.product_name} ({term.subscription_id}) that the customer wished is not booked any more, and "
-        "no change of seats of ours dropped it. Ask whether the customer stays; if not, book it again"
+        f"The end of {term.product_name} ({term.subscription_id}) that {whose} is not booked any more, and {seats} "
+        "dropped it. Ask whether the customer stays; if not, book it again"
     )
 
 
@@ -188,6 +245,9 @@ async def book_again(case: Case, ids: BridgeIds, term: TermReading, why: str, su
         booked = await book_superseded_end(request, ids, term.subscription_id, term.term_end, annual, look)
     elif why == "dead":
         booked = await book_dead_end(ids, term.subscription_id, term.term_end, look)
+    elif why == AGREED:
+        agreed = CheckedRequest.model_validate(case.journal.get(REQUEST))
+        booked = await book_agreed_end(agreed, ids.envelope_id, term.subscription_id, term.term_end, look)
     elif why == WISHED:
         booked = await book_wished_end(ids, term.subscription_id, term.term_end, look)
     else:

@@ -27,6 +27,7 @@ from tasks.seats import history_of
 from tasks.step import step
 from tasks.tickets import add_marker, markers_for
 from tasks.written import NoSuchEvidence, read_written
+from vendors.pax8 import Subscription
 
 WISH = "checked-wish"
 
@@ -177,15 +178,27 @@ async def dropped_by_our_seats(subscription_id: str) -> bool:
 
     Pax8's history must show that end and seats changed at once, and a claim of ours those very totals.
     """
-    states = [*await history_of(subscription_id), await office().pax8.subscription(subscription_id)]
-    dropped = [(a, b) for a, b in pairwise(states) if a.end is not None and b.end is None]
-    if not dropped:
+    dropped = await last_drop(subscription_id)
+    if dropped is None:
         return False
-    before, after = dropped[-1]
+    before, after = dropped
     change = f"{before.quantity} → {after.quantity} seats"
     return before.quantity != after.quantity and any(
         what.startswith(change) for verb, _, what in await said_of(subscription_id) if verb in ("claimed", "done")
     )
+
+
+async def dropped_without_seats(subscription_id: str) -> bool:
+    """Whether its booked end went by itself, and not with a change of seats, by whomever, as Pax8's history shows."""
+    dropped = await last_drop(subscription_id)
+    return dropped is not None and dropped[0].quantity == dropped[1].quantity
+
+
+async def last_drop(subscription_id: str) -> tuple[Subscription, Subscription] | None:
+    """The states before and after its booked end went last, by Pax8's history; None where none went."""
+    states = [*await history_of(subscription_id), await office().pax8.subscription(subscription_id)]
+    dropped = [(a, b) for a, b in pairwise(states) if a.end is not None and b.end is None]
+    return dropped[-1] if dropped else None
 
 
 async def kept_wish(ids: BridgeIds, subscription_id: str) -> KeptWish:

@@ -4,6 +4,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import pytest
 from dateutil.relativedelta import relativedelta
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun
@@ -112,6 +113,59 @@ async def test_a_term_whose_end_isnt_shown_is_looked_at_by_a_person(bench: Bench
     assert_ended_as(run.state, "Handed to a person")
     [mail] = mails(bench, TOM, "could not be booked")
     assert "shows no end of its term" in mail.text
+
+
+async def booked_and_guarded(bench: Bench) -> tuple[UUID, FlowRun]:
+    """A month whose agreed end is booked, and the run that watches over it."""
+    procedure = await ordered_until(bench, days=20)
+    bench.sandbox.advance(days=2)
+    await bench.reconcile()
+    assert len(bench.sandbox.effects("end booked")) == 1
+    [guard] = await bench.runs("guard-end")
+    return procedure, guard
+
+
+@pytest.mark.parametrize("the_run_is_gone", [False, True])
+async def test_an_agreed_end_that_seats_dropped_is_booked_again(bench: Bench, the_run_is_gone: bool) -> None:
+    """Somebody adds seats in the portal, and Pax8 drops the end: the watch books it again on the paper read anew, also
+    where Prefect has forgotten the procedure since its first look; the day after, the subscription is gone."""
+    procedure, guard = await booked_and_guarded(bench)
+    bench.sandbox.advance(days=2)
+    await bench.reconcile()
+    if the_run_is_gone:
+        async with bench.prefect() as client:
+            await client.delete_flow_run(procedure)
+    bench.sandbox.post(f"pax8/subscriptions/{bought(bench)['id']}/seats", {"quantity": 5})
+    assert bought(bench)["endDate"] is None
+    bench.sandbox.advance(days=1)
+    await bench.reconcile()
+    assert bought(bench)["endDate"] == bought(bench)["commitment"]["endDate"]
+    assert len(bench.sandbox.effects("end booked")) == 2
+    for days in (27, 2):
+        bench.sandbox.advance(days=days)
+        await bench.reconcile()
+    assert bought(bench)["status"] == "Cancelled"
+    assert_done(await bench.state(guard.id))
+
+
+async def test_an_agreed_end_that_somebody_took_away_is_a_persons(bench: Bench) -> None:
+    """No seats changed with it: a colleague may know that the customer stays, and is asked, not overruled."""
+    _, guard = await booked_and_guarded(bench)
+    bench.sandbox.post(f"pax8/subscriptions/{bought(bench)['id']}/end", {"end": None})
+    bench.sandbox.advance(days=2)
+    await bench.reconcile()
+    assert_ended_as(await bench.state(guard.id), "Handed to a person")
+    assert len(bench.sandbox.effects("end booked")) == 1 and bought(bench)["endDate"] is None
+    [mail] = mails(bench, TOM, "a person must act")
+    assert "Ask whether the customer stays" in mail.text and {SAM, ROBERTA} <= set(mail.to)
+
+
+async def test_a_watch_that_belongs_to_no_procedure_is_refused(bench: Bench) -> None:
+    """Its ticket and reference must be those of the procedure whose paper states the end."""
+    _, guard = await booked_and_guarded(bench)
+    for changed in ({"reference": "CS-0000000000"}, {"ticket_id": 700176}, {"procedure_run_id": "x"}):
+        state = await bench.play(await bench.start("guard-end", **{**guard.parameters, **changed}))
+        assert_ended_as(state, "Refused")
 
 
 async def overtaken(bench: Bench) -> FlowRun:
