@@ -10,7 +10,7 @@ SOAK := new_tenant_survival bridge_machine seats_survival seats_races bridge_sur
 export COUNTERSIGN_WORKER_TYPE ?= warm
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo stop check setup deploy worker execute receiver test quick soak bench speed scale hosts lint format lock system-packages clean
+.PHONY: help run demo stop check setup deploy server worker execute receiver test quick soak bench speed scale hosts lint format lock system-packages clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -32,6 +32,9 @@ setup: $(READY) ## on the server of PREFECT_API_URL: blocks (from COUNTERSIGN_�
 
 deploy: $(READY) ## deploy every flow again, on the server of PREFECT_API_URL
 	@PATH="$(RUN):$$PATH" $(RUN)/python -m deployments.setup --deploy
+
+server: $(READY) ## a Prefect server that is to stay, on PostgreSQL (README, Going live; ARGS="--host … --port …")
+	@$(RUN)/python -m deployments.prefect_server $(ARGS)
 
 worker: $(READY) ## a worker for the server of PREFECT_API_URL, running the flows of this checkout
 	@PATH="$(RUN):$$PATH" COUNTERSIGN_HOME="$(CURDIR)" PREFECT_FLOWS_HEARTBEAT_FREQUENCY=30 \

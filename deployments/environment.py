@@ -16,6 +16,20 @@ TYPE_VARIABLE = "COUNTERSIGN_WORKER_TYPE"
 WORKER_TYPES = ("warm", "process")
 HEARTBEAT_SECONDS = 30
 WORKER_POLL_SECONDS = 1
+SERVER_SETTINGS = {
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    # Task runs are written down together, a second later: one by one they are a quarter of the server's work.
+    # Whole seconds only: Prefect cuts the rest off, and at 0 the server spins.
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "100",
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "1",
+    # Every five seconds it reads every run that waits, to find those whose time is up. Ours wait without an end:
+    # their deadlines are runs of their own.
+    "PREFECT_SERVER_SERVICES_PAUSE_EXPIRATIONS_ENABLED": "false",
+}
+POSTGRES_SETTINGS = {
+    # Prefect keeps five connections; what more runs need at once is opened and closed anew for each call.
+    "PREFECT_SERVER_DATABASE_SQLALCHEMY_POOL_SIZE": "20",
+}
 # Prefect's own way to name a database is taken as it stands; every other PREFECT_ variable of the shell is not:
 # it may point at a production server, and hold its key.
 KEPT = ("PREFECT_LOGGING_LEVEL", "PREFECT_SERVER_LOGGING_LEVEL", "PREFECT_DEBUG_MODE")
@@ -45,25 +59,15 @@ def server_environment(
     client: Mapping[str, str], home: Path, addresses: Addresses, database_url: str | None
 ) -> dict[str, str]:
     """What the stack's Prefect server needs on top of that. Without a database address it keeps SQLite at home."""
-    environment = dict(client)
+    environment = {**client, **SERVER_SETTINGS}
     environment.update(
         PREFECT_SERVER_API_HOST=addresses.host,
         PREFECT_SERVER_API_PORT=str(addresses.prefect_port),
         PREFECT_SERVER_UI_API_URL=addresses.prefect_api,
-        PREFECT_SERVER_ANALYTICS_ENABLED="false",
-        # Task runs are written down together, a second later: one by one they are a quarter of the server's work.
-        # Whole seconds only: Prefect cuts the rest off, and at 0 the server spins.
-        PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE="100",
-        PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL="1",
-        # Every five seconds it reads every run that waits, to find those whose time is up. Ours wait without an end:
-        # their deadlines are runs of their own.
-        PREFECT_SERVER_SERVICES_PAUSE_EXPIRATIONS_ENABLED="false",
         PREFECT_SERVER_ENCRYPTION_KEY=encryption_key(home),
     )
     if database_url is not None:
-        environment["PREFECT_SERVER_DATABASE_CONNECTION_URL"] = database_url
-        # Prefect keeps five connections; what more runs need at once is opened and closed anew for each call.
-        environment["PREFECT_SERVER_DATABASE_SQLALCHEMY_POOL_SIZE"] = "20"
+        environment.update(POSTGRES_SETTINGS, PREFECT_SERVER_DATABASE_CONNECTION_URL=database_url)
     return environment
 
 
