@@ -6,6 +6,8 @@ from uuid import UUID
 
 import pytest
 
+from rules.bridge import BridgeDates
+from rules.calendar import Calendar
 from tests.procedures.bridges import (
     booked,
     bought,
@@ -23,6 +25,10 @@ from tests.procedures.requests import ADA, ROBERTA, SAM, TOM
 
 VISIO = ("Visio Plan 1", 3, "Monthly")
 ANNUAL = ("Visio Plan 1", 3, "1-Year")
+REQUEST = 700175
+TOP = 4
+"""Autotask's number of "Critical"."""
+CALENDAR = Calendar(time_zone="America/New_York", country="US", subdivision="NY")
 
 
 async def test_confirmed_by_mail_and_signed_in_time_it_is_kept(bench: Bench) -> None:
@@ -37,8 +43,28 @@ async def test_confirmed_by_mail_and_signed_in_time_it_is_kept(bench: Bench) -> 
     assert booked(bench) == []
     reminder = bench.sandbox.get(f"records/autotask.tickets/{found.ids.reminder_id}")
     assert reminder["completedDate"]
+    assert not mails(bench, subject="the cut-off is earlier"), "it is as the customer was told"
     await pass_to(bench, found.dates.commitment_end + timedelta(days=1))
     assert booked(bench) == []
+
+
+async def test_a_cut_off_earlier_than_the_one_confirmed_is_a_persons_call(bench: Bench) -> None:
+    """B5: Pax8 ends the month ten days earlier than the terms foretold: Tom and Sam hear both moments, by mail, ticket
+    and note."""
+    end = bench.sandbox.now().replace(microsecond=0) + timedelta(days=20)
+    bench.sandbox.post("pax8/next-order", {"term_end": end.isoformat()})
+    found = await the_bridge(bench, await bought(bench))
+    assert found.dates.commitment_end == end
+    true = CALENDAR.in_words(found.dates.cut_off)
+    promised = CALENDAR.in_words(BridgeDates.foretold(bench.sandbox.today(), CALENDAR, 3).cut_off)
+    assert promised in mails(bench, to=ADA, subject="please confirm the terms")[0].text
+    [mail] = mails(bench, to=TOM, subject="the cut-off is earlier than the customer was told")
+    assert set(mail.to) == {TOM, SAM}
+    call = f"Call the customer: the agreement must be signed by {true}, not by {promised} as the terms said."
+    assert call in mail.text
+    [ticket] = [one for one in bench.sandbox.records("autotask.tickets") if ":early" in (one["externalID"] or "")]
+    assert call in ticket["description"] and ticket["priority"] == TOP
+    assert call in notes(bench, REQUEST)["bridge: earlier cut-off"]
 
 
 async def test_never_signed_it_is_cancelled_and_everybody_is_told(bench: Bench) -> None:
