@@ -74,6 +74,12 @@ def ordered(bench: Bench) -> list[tuple[str, int, str]]:
     ]
 
 
+def told_microsoft(bench: Bench) -> dict[str, str]:
+    """What Pax8's questions were answered with at the newest order, for its first line: key to answer."""
+    lines = bench.sandbox.effects("order placed")[-1]["body"]["lineItems"]
+    return {one["key"]: ", ".join(one["values"]) for one in lines[0]["provisioningDetails"]}
+
+
 def paper_says(bench: Bench, envelope: str, **fields: str) -> None:
     """Somebody got other words onto a paper that is out already, whatever was locked."""
     signers = bench.sandbox.get(f"records/docusign.envelopes/{envelope}")["signers"]

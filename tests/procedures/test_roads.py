@@ -5,8 +5,19 @@ from collections import Counter
 from tasks.mail import file_among
 from tasks.office import open_office
 from tests.procedures.harness import Bench, plain
-from tests.procedures.people import assert_done, launch, launch_to_signature, mails, notes, ordered, release, sign
-from tests.procedures.requests import JO, ROBERTA, TOM, contoso, fabrikam
+from tests.procedures.people import (
+    assert_done,
+    launch,
+    launch_to_signature,
+    mails,
+    notes,
+    ordered,
+    release,
+    settings,
+    sign,
+    told_microsoft,
+)
+from tests.procedures.requests import ADA, JO, ROBERTA, TOM, contoso, fabrikam
 
 CONTOSO_TICKET, FABRIKAM_TICKET = 700175, 700180
 
@@ -22,7 +33,9 @@ async def test_several_lines_stand_under_one_annual_agreement(bench: Bench) -> N
     run = await launch(bench, form)
     assert "3 × Visio Plan 1" in await bench.form(run) and "2 × Power BI Pro" in await bench.form(run)
     await release(bench, run)
-    assert_done(await sign(bench, run))
+    async with settings(mca_customer_email=True):
+        assert_done(await sign(bench, run))
+    assert told_microsoft(bench)["mca2020Email"] == ADA, "P6: so the owner allows it"
 
     assert len(bench.sandbox.effects("envelope sent")) == 1
     assert sorted(ordered(bench)) == [("Power BI Pro", 2, "1-Year"), ("Visio Plan 1", 3, "1-Year")]
