@@ -17,7 +17,7 @@ from prefect.logging.handlers import APILogHandler
 from tests.procedures import leaks
 from tests.procedures.conftest import all_flows
 from tests.procedures.harness import RECORDED_EVERY, Bench, Sandbox, plain
-from tests.procedures.people import assert_done, mails, notes, ordered
+from tests.procedures.people import assert_done, mails, notes, ordered, settings
 from tests.procedures.requests import ROBERTA, SAM, TOM
 from tests.procedures.tenants import (
     ACCOUNT,
@@ -39,6 +39,8 @@ from tests.procedures.tenants import (
     through_roles,
 )
 from tests.procedures.test_no_way_round_leaks import Heard
+
+KB100 = "https://kb.northgate.example/100"
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,8 @@ async def road(deployments: dict[str, Any], sandbox_url: str) -> AsyncIterator[R
         assert await bench.waits_for(set_up) == "gdap-1", plain(await bench.case_file(set_up))
         approve(bench)
         await bench.reconcile()
-        assert_done(await through_roles(bench, set_up))
+        async with settings(kb100_url=KB100):
+            assert_done(await through_roles(bench, set_up))
         await APILogHandler.aflush()
         await asyncio.sleep(2 * RECORDED_EVERY)
         yield Road(bench, run, set_up, heard, refused)
@@ -153,9 +156,12 @@ async def test_we_are_delegated_administrator_and_the_rest_is_asked_for(road: Ro
     assert relationship["status"] == "active"
     assert len(mails(road.bench, SAM, "Please approve our administration")) == 1
     asked = [one.text for one in mails(road.bench, TOM, "follow-up for you")]
-    assert any("partner of record" in one for one in asked) and any("Create the accounts" in one for one in asked)
-    tickets = [one for one in road.bench.sandbox.records("autotask.tickets") if "follow" in str(one).lower()]
-    assert all(one["dueDateTime"] for one in tickets)
+    assert any("partner of record" in one and KB100 in one for one in asked)
+    assert any("Create the accounts" in one for one in asked)
+    keyed = {str(one["externalID"]).partition(":")[2]: one for one in road.bench.sandbox.records("autotask.tickets")}
+    tickets = [keyed[key] for key in ("partner", "accounts", "apps")]
+    assert all(one["dueDateTime"] for one in tickets) and len(asked) == len(tickets)
+    assert f"Explained in {KB100}" in tickets[0]["description"]
     assert not road.bench.sandbox.effects("ticket completed")
 
 
