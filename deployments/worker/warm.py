@@ -9,7 +9,7 @@ import os
 import signal
 import threading
 from collections.abc import Mapping
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
@@ -27,6 +27,7 @@ from pydantic import Field, PrivateAttr
 
 from deployments.worker.known import VARIABLE, as_variable
 from deployments.worker.nursery import Nursery, Process
+from deployments.worker.outage import Outage
 from deployments.worker.prefect_inside import Executor, Prompt
 from deployments.worker.shortcuts import AskedOnce, AsManyAsFit, RememberedFlows, as_module, wants_csrf
 from deployments.worker.stranded import stranded_runs
@@ -103,6 +104,9 @@ class WarmWorker(Prompt, BaseWorker[WarmConfiguration, WarmVariables, WarmResult
         self._heard: UUID | None = None
         self._executor = Executor()
         self._storage: ServerDefaultResultStorage | None = None
+        self._has_synced = False
+        self._no_heartbeat = Outage("The worker's heartbeat")
+        self._no_look = Outage("Looking for runs")
 
     @staticmethod
     async def _environment() -> dict[str, str]:
@@ -166,8 +170,15 @@ class WarmWorker(Prompt, BaseWorker[WarmConfiguration, WarmVariables, WarmResult
                 await anyio.sleep(0.05)
 
     async def sync_with_backend(self) -> None:
-        """As Prefect does it, every half minute; the pool's events are listened to, and runs without a queue taken."""
-        await super().sync_with_backend()
+        """As Prefect does it, every half minute; the pool's events are listened to, and runs without a queue taken.
+
+        The first time an error is the worker's end, as with Prefect: a wrong address or pool is seen then.
+        """
+        if self._has_synced:
+            await self._no_heartbeat.outlive(super().sync_with_backend(), None)
+        else:
+            await super().sync_with_backend()
+            self._has_synced = True
         try:
             self._storage = await self.client.read_server_default_result_storage()
         except HTTPError:
@@ -195,24 +206,24 @@ class WarmWorker(Prompt, BaseWorker[WarmConfiguration, WarmVariables, WarmResult
                 await self._submit_scheduled_flow_runs(offered)
 
     async def get_and_submit_flow_runs(self) -> list[FlowRun]:
-        """One look for runs that are due, never two at once; none while no place is free, and none once it closes."""
+        """One look for runs that are due, never two at once; none while no place is free, and none once it closes.
+
+        Prefect's loop ends the worker after a dozen errors, within a minute; here the next look simply tries again.
+        """
         async with self._looking:
             if self._closing:
                 return []
             if self._is_full():
                 self._last_polled_time = datetime.now(UTC)  # as healthy as one that looks
                 return []
-            return await super().get_and_submit_flow_runs()
+            return await self._no_look.outlive(super().get_and_submit_flow_runs(), [])
 
     async def look_again(self) -> None:
         """Take runs that the limit kept out, now that one has ended; the poll is the net."""
-        with suppress(HTTPError):
-            await self.get_and_submit_flow_runs()
+        await self.get_and_submit_flow_runs()
 
     async def _look(self) -> set[UUID]:
-        taken: list[FlowRun] = []
-        with suppress(HTTPError):  # else nobody would listen any more
-            taken = await self.get_and_submit_flow_runs()
+        taken = await self.get_and_submit_flow_runs()
         return {run.id for run in taken} | self._running | self._taken()
 
     async def run(

@@ -1,0 +1,64 @@
+"""The warm worker while its server answers with errors or not at all: it stays, its runs go on, and it comes back."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from prefect.workers.base import BaseWorker
+
+from deployments.worker.warm import WarmWorker
+from tests.deployments.gate import Gate, gate_before
+from tests.deployments.warm_house import House, house, until
+from tests.homes import home_for_stack
+
+
+@pytest.fixture(scope="module")
+def at_home() -> Iterator[House]:
+    with home_for_stack() as home, house(home) as one:
+        yield one
+
+
+@pytest.fixture
+def gate(at_home: House) -> Iterator[Gate]:
+    with gate_before(at_home.api) as one:
+        yield one
+
+
+@pytest.mark.parametrize("status", [500, 403])
+def test_a_server_that_refuses_for_long_ends_no_worker(at_home: House, gate: Gate, tmp_path: Path, status: int) -> None:
+    """PostgreSQL restarts below it, or a proxy has lost its way. Prefect's worker gives up after a dozen looks."""
+    told = tmp_path / "told"
+    with at_home.worker(poll_seconds=0.1, PREFECT_API_URL=gate.api, PREFECT_WORKER_HEARTBEAT_SECONDS="1") as worker:
+        gate.closed_with = status
+        until(lambda: gate.refused > 60 or not worker.alive, "many looks in vain")
+        assert worker.alive, worker.log.read_text()
+        run = at_home.start("plain", word=str(told))
+        gate.closed_with = None
+        assert at_home.ended(run)["state"]["type"] == "COMPLETED"
+        log = worker.log.read_text()
+        assert log.count("Looking for runs fails") == 1, "said once, not at each look"
+        assert log.count("Looking for runs works again") == 1
+
+
+async def test_at_its_first_start_it_ends_with_the_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wrong address or a missing right is seen at once; later the same answer is an outage."""
+    refuses = True
+
+    async def sync(_: WarmWorker) -> None:
+        if refuses:
+            raise httpx.ConnectError("nobody there")
+
+    class Unanswered:
+        async def read_server_default_result_storage(self) -> None:
+            raise httpx.ConnectError("nobody there")
+
+    monkeypatch.setattr(BaseWorker, "sync_with_backend", sync)
+    monkeypatch.setattr(WarmWorker, "client", Unanswered())
+    worker = WarmWorker(work_pool_name="any")
+    with pytest.raises(httpx.ConnectError):
+        await worker.sync_with_backend()
+    refuses = False
+    await worker.sync_with_backend()
+    refuses = True
+    await worker.sync_with_backend()
