@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -122,10 +123,12 @@ class Nursery:
                 await self._hear(data)
         except ConnectionResetError:
             pass
+        except Exception:
+            self._logger.exception("What the process that forks says can't be understood")
         finally:
-            self._socket.close()
+            self._socket.close()  # at which it ends
+            self._forget_zygote()
         self._logger.error("The process that forks is gone; the next run starts another one")
-        self._forget_zygote()
 
     async def _hear(self, data: bytes) -> None:
         message = unpacked(data)
@@ -133,7 +136,8 @@ class Nursery:
             process = self._processes[message.pid] = Process(message.pid)
             _, started = self._orders.pop(message.number)
             if started.cancelled():  # nobody wants it any more
-                os.killpg(message.pid, signal.SIGKILL)
+                with suppress(ProcessLookupError):
+                    os.killpg(message.pid, signal.SIGKILL)
             else:
                 started.set_result(process)
         elif isinstance(message, Ended):
