@@ -92,6 +92,26 @@ async def test_withdrawn_and_signed_after_the_end_was_booked_it_is_a_late_signat
     assert_ended_as(await bench.answer(run, action="refuse", decided_by=TOM, note="They went elsewhere."), "Refused")
 
 
+async def test_withdrawn_and_signed_while_pax8_books_no_end_it_waits_for_the_deadlines_run(bench: Bench) -> None:
+    """I4: found unsigned, and nothing booked: that run takes its finding back before the bridge is kept."""
+    run = await bought(bench)
+    found = await the_bridge(bench, run)
+    bench.sandbox.post("pax8/booked-end", {"mode": "refused"})
+    bench.sandbox.set_clock(found.dates.cut_off + MINUTE)
+    planned = await deadline(bench, run)
+    assert (await bench.segment(planned.id)).name == "PutOff"
+    await sign_unheard(bench, run)
+    assert (await bench.answer(run, **GONE)).name == "PutOff"
+    assert not mails(bench, to=ADA, subject="your licences go on")
+    bench.sandbox.advance(hours=3)
+    await bench.reconcile()
+    assert_done(await bench.state(planned.id))
+    bench.sandbox.advance(seconds=1_200)
+    await bench.reconcile()
+    assert_done(await bench.state(run))
+    assert_kept(bench)
+
+
 async def sign_after_booking(bench: Bench, run: UUID, planned: UUID) -> None:
     """The customer signs right after the deadline's run has booked the end."""
     bench.sandbox.post("connect", {"mode": "lost"})
