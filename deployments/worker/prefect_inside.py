@@ -15,6 +15,7 @@ import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import nullcontext, suppress
 from contextvars import ContextVar
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, Protocol
 from uuid import UUID
@@ -23,7 +24,13 @@ import anyio
 from anyio.abc import TaskGroup, TaskStatus
 from httpx import HTTPError
 from prefect.client.orchestration import PrefectClient
-from prefect.client.schemas.objects import FlowRun, State, TaskRun, WorkPool
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterId,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
+from prefect.client.schemas.objects import FlowRun, State, StateType, TaskRun, WorkPool
 from prefect.exceptions import ObjectNotFound
 from prefect.flows import load_flow_from_flow_run
 from prefect.logging import get_logger
@@ -33,6 +40,7 @@ from prefect.runner._process_manager import ProcessHandle, create_isolated_termi
 from deployments.worker.shortcuts import AskedOnce
 
 CANCEL_AGAIN_SECONDS = (0, 1, 5, 15, 60)
+LAST_PROCESS_MAY_LINGER = timedelta(minutes=1)
 SHOWN_AFTER_SECONDS = 0.5
 BEING_TAKEN: ContextVar[FlowRun | None] = ContextVar("being_taken", default=None)
 
@@ -92,6 +100,30 @@ class Executor:
             raise RuntimeError("the flow run's process could not be started")
         return told[0]
 
+    async def heed_what_was_missed(self) -> None:
+        """Cancel the runs under way whose cancelling nobody heard, and end processes whose run is to go on without.
+
+        Prefect's observer of cancellations ends for good with half a minute without a server, or when the server
+        closes its stream properly. And a process that hangs keeps the place of a run that was retried meanwhile.
+        Raises HTTPError.
+        """
+        manager = self._context.process_manager
+        here = {run_id: manager.get(run_id) for run_id in manager.flow_run_ids()}
+        if not here:
+            return
+        asked = FlowRunFilter(
+            id=FlowRunFilterId(any_=list(here)),
+            state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.CANCELLING, StateType.SCHEDULED])),
+        )
+        for run in await self._context.client.read_flow_runs(flow_run_filter=asked):
+            if manager.get(run.id) is not here[run.id]:
+                continue  # that process has ended since; a new one would be the run's own
+            if run.state_type is StateType.CANCELLING:
+                self._context._observer.on_cancelling(run.id)
+            elif is_overdue(run):
+                get_logger("worker.executor").warning("Flow run '%s' goes on: its last process is killed", run.id)
+                await manager.kill(run.id, force=True)  # asked first, it would report the run as Crashed
+
     async def end_all(self, patience: float) -> None:
         """Ask every run's process to end, and kill what is left after `patience` seconds."""
         manager = self._context.process_manager
@@ -100,10 +132,29 @@ class Executor:
                 group.start_soon(manager.kill, run_id, patience)
 
 
+def is_overdue(run: FlowRun) -> bool:
+    """Whether it should have gone on long ago: a process that suspends ends at once, one that hangs doesn't."""
+    due = run.next_scheduled_start_time
+    return due is not None and datetime.now(UTC) - due > LAST_PROCESS_MAY_LINGER
+
+
 def insistent(cancel: Callable[[UUID], Awaitable[None]]) -> Callable[[UUID], Awaitable[None]]:
-    """Cancel again where it failed: one failure would otherwise end the executor, which all runs share."""
+    """Cancel again where it failed: one failure would otherwise end the executor, which all runs share.
+
+    A run that is being cancelled isn't cancelled a second time meanwhile, whoever asks.
+    """
+    under_way: set[UUID] = set()
 
     async def cancel_in_the_end(run_id: UUID) -> None:
+        if run_id in under_way:
+            return
+        under_way.add(run_id)
+        try:
+            await try_again_and_again(run_id)
+        finally:
+            under_way.discard(run_id)
+
+    async def try_again_and_again(run_id: UUID) -> None:
         for pause in CANCEL_AGAIN_SECONDS:
             await anyio.sleep(pause)
             try:

@@ -172,6 +172,8 @@ class WarmWorker(Prompt, BaseWorker[WarmConfiguration, WarmVariables, WarmResult
     async def sync_with_backend(self) -> None:
         """As Prefect does it, every half minute; the pool's events are listened to, and runs without a queue taken.
 
+        And what was asked of the runs under way is read, which otherwise comes by events alone.
+
         The first time an error is the worker's end, as with Prefect: a wrong address or pool is seen then.
         """
         if self._has_synced:
@@ -179,6 +181,8 @@ class WarmWorker(Prompt, BaseWorker[WarmConfiguration, WarmVariables, WarmResult
         else:
             await super().sync_with_backend()
             self._has_synced = True
+        with suppress(HTTPError):
+            await self._executor.heed_what_was_missed()
         try:
             self._storage = await self.client.read_server_default_result_storage()
         except HTTPError:

@@ -14,6 +14,7 @@ import anyio
 import httpx
 import pytest
 from prefect import engine, flow_engine, task_engine
+from prefect._internal.observers import FlowRunCancellingObserver
 from prefect.client import orchestration
 from prefect.client.schemas.objects import FlowRun, TaskRun, WorkPool
 from prefect.client.schemas.responses import DeploymentResponse
@@ -58,7 +59,8 @@ def test_prefects_executor_is_as_the_worker_uses_it() -> None:
     assert parameters(ControlChannel.register) == ["self", "flow_run_id"]
     assert parameters(ControlChannel.unregister) == ["self", "flow_run_id"]
     assert parameters(ProcessHandle) == ["_process", "termination_scope"]
-    assert parameters(ProcessManager.kill)[:3] == ["self", "flow_run_id", "grace_seconds"]
+    assert parameters(ProcessManager.kill) == ["self", "flow_run_id", "grace_seconds", "force"]
+    assert parameters(ProcessManager.get) == ["self", "flow_run_id"]
     assert parameters(ProcessManager.flow_run_ids) == ["self"]
     assert parameters(create_isolated_termination_scope) == ["pid"]
     assert parameters(StateProposer.propose_crashed) == ["self", "flow_run", "message"]
@@ -336,6 +338,21 @@ def test_an_unknown_worker_type_is_refused_by_name() -> None:
         worker_type_from_shell({TYPE_VARIABLE: "docker"})
 
 
+async def test_a_run_that_is_being_cancelled_is_not_cancelled_a_second_time_meanwhile() -> None:
+    """Its event and the look at what was missed may both tell of it; a second SIGTERM would cut its hooks short."""
+    begun: list[UUID] = []
+
+    async def takes_a_while(run_id: UUID) -> None:
+        begun.append(run_id)
+        await anyio.sleep(0.05)
+
+    cancel, run, other = prefect_inside.insistent(takes_a_while), uuid4(), uuid4()
+    async with anyio.create_task_group() as group:
+        for one in (run, run, other):
+            group.start_soon(cancel, one)
+    assert begun == [run, other]
+
+
 async def test_a_cancellation_that_fails_is_tried_again_and_ends_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
     """Prefect's executor has one task group for all cancellations: what escapes there ends the worker."""
     monkeypatch.setattr(prefect_inside, "CANCEL_AGAIN_SECONDS", (0, 0, 0))
@@ -356,4 +373,6 @@ async def test_a_cancellation_that_fails_is_tried_again_and_ends_nobody_else(mon
     await prefect_inside.insistent(fails)(run)
     assert len(tried) == 5
     assert callable(CancellationManager.cancel_by_id)
+    assert "self._observer = FlowRunCancellingObserver(" in inspect.getsource(FlowRunExecutorContext)
+    assert FlowRunCancellingObserver(on_cancelling=print).on_cancelling is print
     assert "_cancellation_manager.cancel_by_id" in inspect.getsource(FlowRunExecutorContext)

@@ -1,12 +1,14 @@
 """The warm worker while its server answers with errors or not at all: it stays, its runs go on, and it comes back."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
 import pytest
 from prefect.workers.base import BaseWorker
 
+from deployments.worker.prefect_inside import Executor
 from deployments.worker.warm import WarmWorker
 from tests.deployments.gate import Gate, gate_before
 from tests.deployments.warm_house import House, house, until
@@ -25,6 +27,11 @@ def gate(at_home: House) -> Iterator[Gate]:
         yield one
 
 
+@pytest.fixture
+def diary(tmp_path: Path) -> Path:
+    return tmp_path / "diary"
+
+
 @pytest.mark.parametrize("status", [500, 403])
 def test_a_server_that_refuses_for_long_ends_no_worker(at_home: House, gate: Gate, tmp_path: Path, status: int) -> None:
     """PostgreSQL restarts below it, or a proxy has lost its way. Prefect's worker gives up after a dozen looks."""
@@ -41,6 +48,29 @@ def test_a_server_that_refuses_for_long_ends_no_worker(at_home: House, gate: Gat
         assert log.count("Looking for runs works again") == 1
 
 
+def test_a_cancellation_that_nobody_heard_is_found(at_home: House, gate: Gate, diary: Path) -> None:
+    """The gate closes each stream of events properly: Prefect's observer takes that for the end, and says nothing."""
+    with at_home.worker(poll_seconds=0.5, PREFECT_API_URL=gate.api, PREFECT_WORKER_HEARTBEAT_SECONDS="1"):
+        run = at_home.start("slow", seconds=60, diary=str(diary))
+        until(diary.exists, "the run has begun")
+        cancelling = {"state": {"type": "CANCELLING", "name": "Cancelling"}}
+        at_home.http.post(f"/flow_runs/{run}/set_state", json=cancelling).raise_for_status()
+        assert at_home.ended(run)["state"]["name"] == "Cancelled"
+
+
+def test_a_run_that_is_to_go_on_does_not_wait_for_ever_for_its_last_process(at_home: House, diary: Path) -> None:
+    """One that hangs, and that somebody has retried since: it keeps the run's place, and does nothing with it."""
+    with at_home.worker("--limit", "1", poll_seconds=0.5, PREFECT_WORKER_HEARTBEAT_SECONDS="1") as worker:
+        run = at_home.start("slow", seconds=60, diary=str(diary))
+        until(diary.exists, "the run has begun")
+        due = (datetime.now(UTC) - timedelta(minutes=2)).isoformat()
+        again = {"state": {"type": "SCHEDULED", "state_details": {"scheduled_time": due}}, "force": True}
+        at_home.http.post(f"/flow_runs/{run}/set_state", json=again).raise_for_status()
+        until(lambda: diary.read_text().count("+1") == 2, "it has begun again")
+        assert at_home.run(run)["state"]["type"] == "RUNNING"
+        assert worker.alive
+
+
 async def test_at_its_first_start_it_ends_with_the_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """A wrong address or a missing right is seen at once; later the same answer is an outage."""
     refuses = True
@@ -49,11 +79,14 @@ async def test_at_its_first_start_it_ends_with_the_error(monkeypatch: pytest.Mon
         if refuses:
             raise httpx.ConnectError("nobody there")
 
+    async def unanswered(*_: object) -> None:
+        raise httpx.ConnectError("nobody there")
+
     class Unanswered:
-        async def read_server_default_result_storage(self) -> None:
-            raise httpx.ConnectError("nobody there")
+        read_server_default_result_storage = unanswered
 
     monkeypatch.setattr(BaseWorker, "sync_with_backend", sync)
+    monkeypatch.setattr(Executor, "heed_what_was_missed", unanswered)
     monkeypatch.setattr(WarmWorker, "client", Unanswered())
     worker = WarmWorker(work_pool_name="any")
     with pytest.raises(httpx.ConnectError):
