@@ -7,6 +7,7 @@ RUN := $(CURDIR)/$(VENV)/bin
 WORKERS ?= 4
 ARGS ?=
 SOAK := new_tenant_survival bridge_machine seats_survival seats_races bridge_survival survival instant_signature
+ON_POSTGRES := stack postgres warm_worker warm_worker_lost_queue
 export COUNTERSIGN_WORKER_TYPE ?= warm
 
 .DEFAULT_GOAL := help
@@ -50,9 +51,10 @@ receiver: $(READY) ## the webhook receiver for the server of PREFECT_API_URL (AR
 test: lint system-packages ## linters, types, and every test but the long ones (ARGS="tests/rules -k calendar")
 	$(RUN)/python -m pytest -m "not soak" -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
-quick: lint ## the tests that need neither PostgreSQL nor a browser nor a running stack
-	$(RUN)/python -m pytest -m "not soak and not browser" --ignore tests/e2e \
-	    --ignore tests/deployments/test_stack.py -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
+quick: lint ## rules, vendors, sandbox: the tests without PostgreSQL or a browser, so without the procedures
+	$(RUN)/python -m pytest -m "not soak and not browser" --ignore tests/e2e --ignore tests/procedures \
+	    $(ON_POSTGRES:%=--ignore tests/deployments/test_%.py) \
+	    -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 soak: $(READY) system-packages ## the long forms: every call killed, 1,000 instant signatures, thousands of examples and steps; about an hour
 	COUNTERSIGN_SOAK=1 $(RUN)/python -m pytest --timeout 7200 -n $(WORKERS) --dist load --maxschedchunk 1 \

@@ -19,6 +19,7 @@ from prefect.client.schemas.objects import (
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.context import FlowRunContext
 from prefect.events import related
+from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.workers.base import BaseWorker
 
 from deployments.worker.known import VARIABLE, Unchanged, as_variable, know, leave_out_what_is_known
@@ -110,14 +111,15 @@ async def test_where_results_go_is_asked_only_where_the_worker_does_not_know(mon
     leave_out_what_is_known()
     wanted = ServerDefaultResultStorage(default_result_storage_block_id=uuid4())
     monkeypatch.setenv(VARIABLE, as_variable(FLOW, DEPLOYMENT, wanted))
-    assert results._read_server_default_result_storage_block_id() == wanted.default_result_storage_block_id
-    assert await results._aread_server_default_result_storage_block_id() == wanted.default_result_storage_block_id
-    for told in (as_variable(FLOW, DEPLOYMENT), ""):
-        monkeypatch.setenv(VARIABLE, told)
-        with pytest.raises(LookupError, match="the server was asked"):
-            results._read_server_default_result_storage_block_id()
-        with pytest.raises(LookupError, match="the server was asked"):
-            await results._aread_server_default_result_storage_block_id()
+    with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:1/api"}):  # without one Prefect starts a server
+        assert results._read_server_default_result_storage_block_id() == wanted.default_result_storage_block_id
+        assert await results._aread_server_default_result_storage_block_id() == wanted.default_result_storage_block_id
+        for told in (as_variable(FLOW, DEPLOYMENT), ""):
+            monkeypatch.setenv(VARIABLE, told)
+            with pytest.raises(LookupError, match="the server was asked"):
+                results._read_server_default_result_storage_block_id()
+            with pytest.raises(LookupError, match="the server was asked"):
+                await results._aread_server_default_result_storage_block_id()
 
 
 def unreachable(_: Any) -> ServerDefaultResultStorage:
