@@ -39,7 +39,7 @@ server: $(READY) ## a Prefect server that is to stay, on PostgreSQL (README, Goi
 
 worker: $(READY) ## a worker for the server of PREFECT_API_URL, running the flows of this checkout
 	@PATH="$(RUN):$$PATH" COUNTERSIGN_HOME="$(CURDIR)" PREFECT_FLOWS_HEARTBEAT_FREQUENCY=30 \
-	    PREFECT_WORKER_QUERY_SECONDS=1 $(RUN)/prefect worker start --pool countersign --type $(COUNTERSIGN_WORKER_TYPE)
+	    PREFECT_WORKER_QUERY_SECONDS=1 exec $(RUN)/prefect worker start --pool countersign --type $(COUNTERSIGN_WORKER_TYPE)
 
 execute: $(READY) ## run by hand, here, a run that no worker takes (ARGS="its id")
 	@PATH="$(RUN):$$PATH" COUNTERSIGN_HOME="$(CURDIR)" PREFECT_FLOWS_HEARTBEAT_FREQUENCY=30 \

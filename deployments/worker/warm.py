@@ -174,7 +174,8 @@ class WarmWorker(Prompt, BaseWorker[WarmConfiguration, WarmVariables, WarmResult
 
         And what was asked of the runs under way is read, which otherwise comes by events alone.
 
-        The first time an error is the worker's end, as with Prefect: a wrong address or pool is seen then.
+        Until it has worked once, errors are Prefect's to judge: a refusal ends the worker at once, and where nobody
+        answers it tries for some twenty minutes. So a wrong address or a missing right is seen.
         """
         if self._has_synced:
             await self._no_heartbeat.outlive(super().sync_with_backend(), None)

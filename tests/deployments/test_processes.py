@@ -156,3 +156,29 @@ def test_stop_ends_the_stack_that_runs_and_waits_for_its_end(tmp_path: Path) -> 
 
 def test_free_ports_are_free() -> None:
     assert is_free(free_port())
+
+
+@pytest.mark.parametrize("service", ["worker", "receiver"])
+def test_what_make_starts_as_a_service_hears_sigterm_and_is_waited_for(tmp_path: Path, service: str) -> None:
+    """A supervisor tells make alone; without its shell in between the worker drains before make has ended."""
+    stands_for_both = (
+        f"#!{sys.executable}\n"
+        "import pathlib, signal, sys, time\n"
+        "here = pathlib.Path(__file__).parent\n"
+        "def drain(*_):\n"
+        "    time.sleep(0.5)\n"
+        "    (here / 'drained').touch()\n"
+        "    sys.exit()\n"
+        "signal.signal(signal.SIGTERM, drain)\n"
+        "(here / 'up').touch()\n"
+        "time.sleep(20)\n"
+    )
+    for name in ("prefect", "python"):
+        (tmp_path / name).write_text(stands_for_both)
+        (tmp_path / name).chmod(0o755)
+    command = ["make", "-C", str(ROOT), "--old-file=.venv/.ready", service, f"RUN={tmp_path}"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as make:
+        assert until((tmp_path / "up").exists)
+        os.kill(make.pid, signal.SIGTERM)
+        make.wait(timeout=10)
+        assert (tmp_path / "drained").exists()

@@ -71,8 +71,10 @@ def test_a_run_that_is_to_go_on_does_not_wait_for_ever_for_its_last_process(at_h
         assert worker.alive
 
 
-async def test_at_its_first_start_it_ends_with_the_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A wrong address or a missing right is seen at once; later the same answer is an outage."""
+async def test_until_it_has_reached_its_server_once_an_error_is_prefects_to_judge(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """So a wrong address or a missing right is seen; later the same answer is an outage."""
     refuses = True
 
     async def sync(_: WarmWorker) -> None:
