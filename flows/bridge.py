@@ -137,7 +137,7 @@ async def bridge(
             if isinstance(agreed, Signed):
                 return await go_on_as_new(case, paper, agreed)
             if agreed is None:
-                signed = await take_back_for_other_seats(case, paper)
+                signed = await paper.take_back("The customer wants other seats.")
                 if signed is not None:
                     return await go_on_as_new(case, paper, signed)
                 paper = await Meanwhile.draft(case)
@@ -170,15 +170,6 @@ async def go_on_as_new(case: Case, paper: Meanwhile, signed: Signed) -> State[An
     await purchase.finish(case, licences)
     await case.show("Done")
     return Completed(message=f"{case.request.what}: signed before a bridge was needed; ordered, billed, documented.")
-
-
-async def take_back_for_other_seats(case: Case, paper: Meanwhile) -> Signed | None:
-    """Void the agreement, for another is drafted with other seats. Signed in the meantime it binds, and is returned."""
-    voided = await agreements.void_agreement(paper.envelope.envelope_id, "The customer wants other seats.")
-    if voided.status != "completed":
-        return None
-    seen = await agreements.look_at_envelope(case, paper.envelope.envelope_id, hinted=False, at_once=True)
-    return seen if isinstance(seen, Signed) else None
 
 
 async def signed_meanwhile(case: Case, paper: Meanwhile, agreed: Agreed) -> Signed | None:

@@ -4,7 +4,7 @@ from flows.meanwhile import Meanwhile
 from rules.events import SeatsAdded, Signed
 from rules.people import Person
 from rules.request import CheckedLine
-from tasks import agreements, bridge_letters, catalogue
+from tasks import bridge_letters, catalogue
 from tasks.bridges import Bridge
 from tasks.case import Case
 from tasks.claims import confirmed_total
@@ -40,12 +40,10 @@ async def sent_anew(
     case: Case, paper: Meanwhile, bought: Bridge, event: SeatsAdded
 ) -> tuple[Meanwhile, Bridge] | Signed:
     """The agreement that is out says fewer seats: void, and another one with the new totals. Signed faster it binds."""
-    gone = await agreements.void_agreement(paper.envelope.envelope_id, "More seats were confirmed and added.")
-    if gone.status == "completed":
-        seen = await agreements.look_at_envelope(case, paper.envelope.envelope_id, True)
-        if isinstance(seen, Signed):
-            await case.record(f"signed before more seats {paper.edition}", "The agreement was signed faster: it binds.")
-            return seen
+    signed = await paper.take_back("More seats were confirmed and added.")
+    if signed is not None:
+        await case.record(f"signed before more seats {paper.edition}", "The agreement was signed faster: it binds.")
+        return signed
     totals = dict(event.totals)
     licences = tuple(
         one.model_copy(update={"seats": totals[one.subscription_id], "seats_read": totals[one.subscription_id]})

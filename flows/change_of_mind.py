@@ -55,12 +55,10 @@ async def change_to_monthly(case: Case, paper: Meanwhile, bought: Bridge, event:
     """
     said = str(case.journal.get(f"mind-changed-by-{paper.edition}"))
     await mark_kept(f"{case.reference}/monthly", case.request.ticket_id, said, "change of mind to monthly", event.by)
-    gone = await agreements.void_agreement(paper.envelope.envelope_id, "The customer decided for the monthly term.")
-    if gone.status == "completed":
-        seen = await agreements.look_at_envelope(case, paper.envelope.envelope_id, True)
-        if isinstance(seen, Signed):
-            await case.record("change of mind refused", "The annual agreement was signed faster: signed binds (Y4).")
-            return seen
+    signed = await paper.take_back("The customer decided for the monthly term.")
+    if signed is not None:
+        await case.record("change of mind refused", "The annual agreement was signed faster: signed binds (Y4).")
+        return signed
     request = case.request
     monthly = dict(request.bridge.monthly_prices) if request.bridge is not None else {}
     lines = tuple(one.model_copy(update={"price": monthly.get(one.product_name)}) for one in request.lines)

@@ -58,6 +58,23 @@ class Meanwhile:
                 await self._correct(said["prices"], said["by"], number)
         return self
 
+    async def take_back(self, why: str) -> Signed | None:
+        """Void this edition, for another one takes its place; signed faster it binds, and is returned (I3).
+
+        As long as DocuSign doesn't show it over, the run is put off, and another edition isn't drafted. An unsent draft
+        is contracts' to delete. Raises `StillOpen`.
+        """
+        case, envelope_id = self.case, self.envelope.envelope_id
+        try:
+            gone = await agreements.void_agreement(envelope_id, why, replaced=True)
+        except agreements.StillADraft:
+            await case.send(self._to_be_deleted(why))
+            raise
+        if gone.status != "completed":
+            return None
+        seen = await agreements.look_at_envelope(case, envelope_id, hinted=False, at_once=True)
+        return seen if isinstance(seen, Signed) else None
+
     @property
     def is_out(self) -> bool:
         """Whether the customer has it."""
@@ -271,6 +288,23 @@ class Meanwhile:
             paragraphs=(f"The customer needs it by {bridge.needed_by}: {bridge.reason}",) if bridge is not None else (),
             link=case.links["Agreement in DocuSign"],
             link_text="Open the agreement",
+            from_person=case.requester,
+        )
+
+    def _to_be_deleted(self, why: str) -> Letter:
+        """A draft that another agreement replaces: DocuSign voids only what was sent (docusign.md §7)."""
+        case, settings = self.case, office().settings
+        return Letter(
+            kind=f"delete-draft-{self.edition}",
+            to=(settings.contracts,),
+            cc=(case.requester,),
+            subject=f"{case.title}: please delete the draft, another agreement takes its place",
+            todo="Delete this draft in DocuSign. It was not sent yet, and only you can take it out of the way.",
+            facts=(("Why", why), ("Draft", self.envelope.envelope_id)),
+            otherwise="Until it is gone, the other agreement is not drafted: two papers could be signed. The procedure "
+            "looks again by itself.",
+            link=case.links["Agreement in DocuSign"],
+            link_text="Open the draft",
             from_person=case.requester,
         )
 

@@ -22,7 +22,7 @@ from tasks.runs import runs_tagged
 from tasks.step import step
 from vendors.docusign import Envelope, EnvelopeDraft, RoleAssignment
 from vendors.errors import Refused as VendorRefused
-from vendors.errors import VendorError
+from vendors.errors import Unavailable, VendorError
 
 CUSTOMER_SIGNED = "customer-signed"
 AWAITED = "envelope-awaited"
@@ -350,15 +350,38 @@ class Voided(Frozen):
     status: str
 
 
-@step(key=lambda envelope_id, reason: envelope_id)
-async def void_agreement(envelope_id: str, reason: str) -> Voided:
-    """Take an envelope back, if it is still under way; a signature may have been faster (docusign.md §7)."""
+OVER = ("completed", "declined", "voided", "deleted")
+"""Nobody signs an envelope in one of these any more (docusign.md §5)."""
+DRAFT = "created"
+
+
+class StillOpen(Unavailable):
+    """An envelope can still be signed, or sent, although it was to be taken back: nothing may take its place yet."""
+
+    what = "still has an agreement open that was to be taken back"
+
+
+class StillADraft(StillOpen):
+    """It was never sent, so it can't be voided (docusign.md §7); somebody can send it, until it is deleted."""
+
+
+@step(key=lambda envelope_id, reason, replaced: envelope_id)
+async def void_agreement(envelope_id: str, reason: str, replaced: bool = False) -> Voided:
+    """Take an envelope back, if it is still under way; a signature may have been faster (docusign.md §7).
+
+    `replaced`: another agreement takes its place, so an unsent draft may not be left behind either. Raises `StillOpen`
+    as long as it can still be signed, `StillADraft` as long as such a draft is there (I3).
+    """
     docusign = office().docusign
     envelope = await docusign.envelope(envelope_id)
     if envelope.status in ("sent", "delivered", "signed"):
         with contextlib.suppress(VendorRefused):  # finished in this very moment: the reading below says how
             await docusign.void(envelope_id, reason[:200])
         envelope = await docusign.envelope(envelope_id)
+    if envelope.status == DRAFT and replaced:
+        raise StillADraft("DocuSign", f"{envelope_id} is a draft, which can't be voided: delete it in DocuSign")
+    if envelope.status not in (*OVER, DRAFT):
+        raise StillOpen("DocuSign", f"{envelope_id} is '{envelope.status}' there; it is voided as soon as it can be")
     return Voided(envelope_id=envelope_id, status=envelope.status)
 
 

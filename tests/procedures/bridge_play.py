@@ -23,7 +23,7 @@ import vendors.http
 from tasks.bridges import DATES, Bridge
 from tests.procedures.harness import Bench, Sandbox, is_due
 from tests.procedures.ledger import Bought, Ledger, Meant
-from tests.procedures.people import WEBHOOK, settings
+from tests.procedures.people import WEBHOOK, mails, settings
 from tests.procedures.requests import ADA, FRIDA, MATTHEW, ROBERTA, TOM, ask, bridge
 
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
@@ -413,7 +413,14 @@ class Play:
     # Time and the net
 
     async def reconcile(self) -> None:
-        """The net comes by, and what it set going is played; a process that was put off has its turn too."""
+        """The net comes by, and what it set going is played; a process that was put off has its turn too.
+
+        Contracts has deleted by then whatever draft it was asked to.
+        """
+        for mail in mails(self.bench, subject="please delete the draft"):
+            draft = mail.text.partition("Draft")[2].split()[0]
+            with suppress(AssertionError):  # it is deleted, or was sent
+                self.sandbox.post(f"envelopes/{draft}/delete")
         for run in await self.procedures(StateType.SCHEDULED):
             if run.state is not None and run.state.name == "PutOff" and "timed" not in run.tags:
                 async with self.bench.prefect() as client:
