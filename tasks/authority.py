@@ -71,14 +71,14 @@ async def read_authority(basis: Basis, request: CheckedRequest) -> OrderAuthorit
         )
     if written.authority_id != basis.authority_id:
         raise NotCovered(f"{basis.evidence} is not the message that was confirmed any more (B3).")
-
-    await assert_last_word(request, written, basis.heard, rights, sentence_of(basis.offer, rights))
     try:
-        return WrittenConfirmation(
+        confirmation = WrittenConfirmation(
             offer=basis.offer, written=written, may_confirm=rights, reading=basis.reading, good_until=good_until
         )
     except ValidationError as invalid:
         raise NotCovered("; ".join(str(error["msg"]) for error in invalid.errors())) from None
+    await assert_last_word(request, written, basis.heard, rights, sentence_of(basis.offer, rights))
+    return confirmation
 
 
 async def unread_since(basis: WrittenWord, request: CheckedRequest) -> list[tuple[str, Written]]:

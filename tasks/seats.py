@@ -285,12 +285,11 @@ async def read_seat_authority(basis: SeatBasis, request: SeatRequest) -> SeatCon
     if written.authority_id != basis.authority_id:
         raise NotCovered(f"{basis.evidence} is not the message that was confirmed any more (B3).")
     rights = await authorised_contacts(request.customer.autotask_id, request.customer.itglue_id)
-    await assert_last_word(request, written, basis.heard, rights, basis.says_so)
     there = await office().pax8.subscription(basis.subscription_id)
     now = office().clock.now()
     await assert_the_customers(request, there)
     try:
-        return SeatConfirmation(
+        confirmation = SeatConfirmation(
             offer=basis.offer,
             written=written,
             may_confirm=rights,
@@ -302,6 +301,8 @@ async def read_seat_authority(basis: SeatBasis, request: SeatRequest) -> SeatCon
         )
     except ValidationError as invalid:
         raise NotCovered(why_invalid(invalid)) from None
+    await assert_last_word(request, written, basis.heard, rights, basis.says_so)
+    return confirmation
 
 
 async def unread_since(basis: SeatBasis, request: SeatRequest) -> list[tuple[str, Written]]:

@@ -5,6 +5,7 @@ from typing import Any
 from prefect import flow
 
 from rules.seats import Acknowledged, HeldSeats, SeatRequest
+from tasks.later_words import Heard
 from tasks.office import office, open_office
 from tasks.seats import SeatBasis, write_seats
 from tests.procedures.attacks import forge, memory
@@ -106,6 +107,11 @@ async def test_only_a_word_that_says_exactly_so_adds_seats(bench: Bench) -> None
     assert all("NotCovered" in one for one in await try_to_add(another))
     assert not puts(bench)
 
+    [unread] = await try_to_add([(request, true)])
+    assert unread.startswith("WrittenAgain"), "the bare number came later, and nobody has read it"
+    assert not puts(bench)
+    later = await read_note(request, bare)
+    true = true.model_copy(update={"heard": Heard(read=(later.read_as,))})
     assert await try_to_add([(request, true)]) == ["written"]
     assert changes(bench) == [(12, 15)]
     bench.sandbox.change("pax8.subscriptions", choice.subscription_id, quantity=12)  # as if it had never been
