@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 import uvicorn
+from httpx import HTTPError
 from prefect.context import AsyncClientContext
 from pydantic import SecretStr
 from starlette.applications import Starlette
@@ -34,6 +35,7 @@ from vendors.docusign_connect import BadSignature, ConnectEvent, MalformedEvent,
 MAX_BYTES = 1024 * 1024
 BODY_SECONDS = 10.0
 RELOAD_SECONDS = 60.0
+WAIT_SECONDS = 5.0
 AWAKE_SECONDS = 5.0
 """For so long a run that was woken is likely to be awake still: DocuSign sends three webhooks for one signature."""
 MAX_CONNECTIONS = 100
@@ -297,9 +299,34 @@ async def _serve(host: str, port: int) -> bool:
         server_header=False,
     )
     server = uvicorn.Server(config)
+    await until_prefect_answers(secrets_of_block)
     async with AsyncClientContext.get_or_create():
         await server.serve()
     return server.started
+
+
+async def until_prefect_answers(load_secrets: LoadSecrets, pause: float = WAIT_SECONDS) -> None:
+    """Wait for a Prefect server that starts later than this process, or whose database does: after a reboot any may.
+
+    Whatever else stands in the way is said by the start itself, which ends then.
+    """
+    waiting = False
+    while (error := await unanswered(load_secrets)) is not None:
+        if not waiting:
+            log.warning("Prefect's server doesn't answer yet, and is waited for: %s: %s", type(error).__name__, error)
+        waiting = True
+        await asyncio.sleep(pause)
+
+
+async def unanswered(load_secrets: LoadSecrets) -> HTTPError | None:
+    """The error where the server refuses or doesn't answer."""
+    try:
+        await load_secrets()
+    except HTTPError as error:
+        return error
+    except Exception as other:
+        log.debug("To be said at the start: %s", type(other).__name__)
+    return None
 
 
 if __name__ == "__main__":

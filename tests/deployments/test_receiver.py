@@ -4,25 +4,44 @@ import asyncio
 import contextlib
 import json
 import logging
+import os
 import socket
-from collections.abc import AsyncIterator
+import sys
+import threading
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
+import prefect
 import pytest
 import uvicorn
 from pydantic import SecretStr
 
 import deployments.receiver
-from deployments.receiver import BODY_SECONDS, DECIDING, MAX_BYTES, RELOAD_SECONDS, NoSecrets, create_app
+from deployments.blocks import BadSetup
+from deployments.children import Child
+from deployments.ports import free_port
+from deployments.receiver import (
+    BODY_SECONDS,
+    DECIDING,
+    MAX_BYTES,
+    RELOAD_SECONDS,
+    NoSecrets,
+    create_app,
+    until_prefect_answers,
+)
 from rules.envelope import RUN_FIELD
 from tasks.runs import Waking, Woken
+from tests.deployments.warm_house import until
 from vendors.docusign_connect import signature
 
+ROOT = Path(__file__).parents[2]
 KEY = "the account's HMAC key"
 ENVELOPE = "5e0e0e8a-3e0b-4d43-9a0e-9f7f0f2c8a11"
 
@@ -338,6 +357,51 @@ async def test_without_any_key_it_does_not_start(office: Office) -> None:
     with pytest.raises(NoSecrets, match="Connect"):
         async with app.router.lifespan_context(app):
             pass
+
+
+class NotFilledIn(BaseHTTPRequestHandler):
+    """A Prefect server on which nothing is set up yet."""
+
+    def do_GET(self) -> None:
+        known = self.path.endswith("/admin/version")
+        self.send_response(200 if known else 404)
+        self.end_headers()
+        self.wfile.write(json.dumps(prefect.__version__ if known else {}).encode())
+
+    def log_message(self, *_: object) -> None: ...
+
+
+def test_a_prefect_server_that_is_not_up_yet_is_waited_for(tmp_path: Path) -> None:
+    """After a reboot it may come later. Once it answers, what else is missing is said, and ends the receiver."""
+    told, port = tmp_path / "receiver.log", free_port()
+    environment = {**os.environ, "PREFECT_API_URL": f"http://127.0.0.1:{port}/api", "PREFECT_HOME": str(tmp_path)}
+    command = [sys.executable, "-m", "deployments.receiver", "--port", "0"]
+    receiver = Child("receiver", command, cwd=ROOT, env=environment, log=told)
+    try:
+        receiver.wait_until(lambda: "is waited for" in told.read_text(), "waiting", 30)
+        with HTTPServer(("127.0.0.1", port), NotFilledIn) as server:
+            thread = threading.Thread(target=server.serve_forever)
+            thread.start()
+            until(lambda: not receiver.alive, "its end")
+            server.shutdown()
+            thread.join()
+    finally:
+        receiver.stop()
+    assert told.read_text().count("is waited for") == 1
+    assert "not filled in yet" in told.read_text()
+
+
+async def test_what_else_stands_in_the_way_is_not_waited_for(office: Office) -> None:
+    """The start itself says it, and ends."""
+    asked: list[str] = []
+
+    async def refuses() -> Sequence[SecretStr]:
+        asked.append("once")
+        raise BadSetup("not filled in yet")
+
+    await until_prefect_answers(refuses)
+    await until_prefect_answers(office.load_secrets)
+    assert asked == ["once"]
 
 
 async def test_no_body_and_no_signature_reach_the_log(
