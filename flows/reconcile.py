@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -19,7 +20,7 @@ from flows.guard_end import guard_end
 from flows.new_subscription import new_subscription
 from flows.set_up_tenant import set_up_tenant
 from flows.signature_deadline import signature_deadline
-from tasks import net, net_bridges, net_ends, net_failed, net_overdue, net_tenants, net_torn
+from tasks import net, net_bridges, net_ends, net_failed, net_overdue, net_tenants, net_torn, rounds
 from tasks.each import PartlyDone
 from tasks.lost import Revived, revive_lost_runs
 from tasks.net import Found
@@ -39,7 +40,11 @@ async def reconcile() -> State[Any]:
     are due and taken by no worker.
     Rewrites the table of open procedures.
     What can't be looked at now, a vendor being down, keeps nothing else back: the run fails and names it at its end.
+    After an outage a round that a later one has made up for ends at once.
     """
+    began = datetime.now(UTC)
+    if await rounds.is_made_up_for("reconcile"):
+        return Completed(message="A later round has looked.")
     async with open_office():
         open_now = await open_runs()
         mends: dict[str, Mend] = {
@@ -65,6 +70,7 @@ async def reconcile() -> State[Any]:
         await net_torn.note_torn(torn)
         still_open = await write_overview(await net.as_they_are_now(open_now, found), net_torn.in_words(torn))
         await report(found)
+        await rounds.remember_begin("reconcile", began)
         await net_torn.remember_round()
     if torn:
         return Failed(message=f"{len(found)} things set right; not looked at: {net_torn.in_words(torn)}")
