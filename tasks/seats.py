@@ -166,7 +166,11 @@ async def write_claimed(request: SeatRequest, basis: SeatBasis) -> Seen:
             return Seen(became=Became.CHANGED, seats=there.quantity)
         authority = await read_seat_authority(basis, request)
         authority.assert_covers_seats(basis.subscription_id, basis.before, basis.after)
-        mine = await mark(request, basis)
+        snapshots = len(await office().pax8.history(basis.subscription_id))
+        there = await office().pax8.subscription(basis.subscription_id)  # after it: what changed between shows here
+        if there.quantity != basis.before:
+            return Seen(became=Became.CHANGED, seats=there.quantity)
+        mine = await mark(request, basis, snapshots)
     kept = kept_of(mine)
     if (kept.subscription_id, kept.before, kept.after) != (basis.subscription_id, basis.before, basis.after):
         raise AuthorityUsed(f"{basis.authority_id} was {mine.title} (I1).")
@@ -178,10 +182,12 @@ async def write_claimed(request: SeatRequest, basis: SeatBasis) -> Seen:
     return seen
 
 
-async def mark(request: SeatRequest, basis: SeatBasis) -> TicketNote:
-    """Record outside, before the write, what the word is used for; the audit reads the title (decision 1)."""
-    history = await office().pax8.history(basis.subscription_id)
-    kept = Kept(subscription_id=basis.subscription_id, before=basis.before, after=basis.after, snapshots=len(history))
+async def mark(request: SeatRequest, basis: SeatBasis, snapshots: int) -> TicketNote:
+    """Record outside, before the write, what the word is used for; the audit reads the title (decision 1).
+
+    `snapshots`: how many former states Pax8 showed while the seats were those confirmed against.
+    """
+    kept = Kept(subscription_id=basis.subscription_id, before=basis.before, after=basis.after, snapshots=snapshots)
     used_for = f"{request.reference}: {kept.in_words}"
     await add_marker(request.ticket_id, basis.authority_id, used_for, kept.model_dump_json())
     with unknown_where_refused():

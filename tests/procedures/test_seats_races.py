@@ -199,6 +199,7 @@ async def test_no_interleaving_loses_an_update_or_makes_one_twice(bench: Bench) 
     @example(added=(3, 2), order=[0, 1] * 30, portal={})
     @example(added=(3, 3), order=[0] * 12 + [1] * 40, portal={})
     @example(added=(3, 2), order=[], portal={14: 13})
+    @example(added=(3, 2), order=[1], portal={12: 13, 18: 14})
     @how_hard(
         max_examples=EXAMPLES,
         deadline=None,
