@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 RUN := $(CURDIR)/$(VENV)/bin
 WORKERS ?= 4
 ARGS ?=
-SOAK := new_tenant_survival bridge_machine seats_survival seats_races bridge_survival survival instant_signature
+SOAK := new_tenant_survival bridge_machine seats_survival seats_races bridge_survival survival instant_signature void_not_taken
 ON_POSTGRES := stack postgres warm_worker warm_worker_lost_queue
 export COUNTERSIGN_WORKER_TYPE ?= warm
 

@@ -34,7 +34,7 @@ from tests.procedures.requests import ADA, TOM
 from tests.procedures.seats import CONTOSO, answer_question, asked, changes, confirm, held, more, portal_adds, puts
 
 SOAK = os.environ.get("COUNTERSIGN_SOAK") == "1"
-EXAMPLES = 300 if SOAK else 5
+EXAMPLES = 300 if SOAK else 3
 TICKET = {"ticketNumber": "T20261118.0012", "email": ADA, "title": "Licences"}
 _writer: ContextVar[int] = ContextVar("writer", default=-1)
 

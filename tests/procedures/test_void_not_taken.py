@@ -55,7 +55,7 @@ async def test_a_void_that_docusign_refuses_is_tried_again_before_monthly_is_dra
     assert sorted(papers(bench)) == ["created", "voided"]
 
 
-@pytest.mark.parametrize("status", ["correct", "processing"])
+@pytest.mark.parametrize("status", ["correct", pytest.param("processing", marks=pytest.mark.soak)])
 async def test_an_agreement_in_a_state_between_is_waited_for(bench: Bench, status: str) -> None:
     """Somebody corrects it in DocuSign: it can still be signed afterwards, so it is no dead paper."""
     run = await bought(bench, **ANNUAL)
