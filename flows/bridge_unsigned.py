@@ -60,7 +60,7 @@ async def customer_had_signed(case: Case, paper: Meanwhile) -> bool:
     if kept is None:
         role, readings = (
             office().settings.templates.client_role,
-            await agreements.read_envelopes_of(case.reference, paper.envelope.envelope_id),
+            await agreements.read_envelopes_of(case.reference, paper.envelope.envelope_id, str(case.run_id)),
         )
         kept = await case.journal.put("customer-had-signed", signed_by_customer(readings, role))
     return bool(kept)

@@ -104,7 +104,7 @@ async def only_we_are_missing(case: Case, ids: BridgeIds, live: list[TermReading
         await sleep_until(case, min(tomorrow, person_by), "Our own signature is missing; nothing is cancelled")
 
     async def look(_hinted: bool) -> Event | None:
-        readings = await read_envelopes_of(ids.reference, ids.envelope_id)
+        readings = await read_envelopes_of(ids.reference, ids.envelope_id, ids.procedure_run_id)
         done = next((one for one in readings if one.is_completed and one.completed_at is not None), None)
         if done is not None and done.completed_at is not None:
             return Signed(envelope_id=done.envelope_id, at=done.completed_at)

@@ -245,7 +245,7 @@ def has_renewed(term: TermReading, now: datetime) -> bool:
 async def read_all(case: Case, ids: BridgeIds, live: list[TermReading]) -> tuple[EnvelopeReading, ...] | None:
     """Every envelope of this bridge, fresh; None where DocuSign refuses to tell and no time is left to try again."""
     try:
-        return await read_envelopes_of(ids.reference, ids.envelope_id)
+        return await read_envelopes_of(ids.reference, ids.envelope_id, ids.procedure_run_id)
     except VendorRefused as refused:
         if case.now() >= last_moment(live):
             return None
@@ -265,7 +265,7 @@ async def book_all(case: Case, ids: BridgeIds, live: list[TermReading]) -> dict[
         except NOT_BOOKED as no:
             unbooked[term.subscription_id] = str(no)
     if unbooked and len(unbooked) == len(live):
-        readings = await read_envelopes_of(ids.reference, ids.envelope_id)
+        readings = await read_envelopes_of(ids.reference, ids.envelope_id, ids.procedure_run_id)
         role = office().settings.templates.client_role
         if signed_by_customer(readings, role):
             why = "DocuSign says signed, and nothing had been booked."

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from prefect.client.orchestration import get_client
+from prefect.exceptions import ObjectNotFound
 from pydantic import ValidationError
 
 from rules.agreement import AgreementTerms, Difference, Paper, UnreadablePaper, compare, price_text, read_paper
@@ -26,9 +28,9 @@ from vendors.errors import Unavailable, VendorError
 
 CUSTOMER_SIGNED = "customer-signed"
 AWAITED = "envelope-awaited"
+"""The tag of a run whose wait ends with what becomes of its envelope."""
 TAG = "envelope:"
 """Of a run: the envelope that it has drafted or was given."""
-"""The tag of a run whose wait ends with what becomes of its envelope."""
 LOOK_EVERY = timedelta(minutes=15)
 BRIDGE_DAYS = 31
 FIND_SINCE = timedelta(days=400)
@@ -208,16 +210,17 @@ async def send_agreement(envelope_id: str) -> SentEnvelope:
     return SentEnvelope(envelope_id=envelope_id, sent_at=envelope.sent_at or office().clock.now())
 
 
-async def read_envelopes_of(reference: str, envelope_id: str) -> tuple[EnvelopeReading, ...]:
-    """Every envelope of a procedure, read fresh one by one: the given one, those that its runs have drafted, and
+async def read_envelopes_of(reference: str, envelope_id: str, run_id: str) -> tuple[EnvelopeReading, ...]:
+    """Every envelope of a procedure, read fresh one by one: the given one, those that its run has drafted, and
     whatever DocuSign's index, which may lag, shows for its reference (B7).
 
-    One that bears another reference, or none, is nobody's evidence here, whoever gave its id. Where one can't be read
-    by itself, DocuSign's list is the second way; raises what the vendor's client raises.
+    `run_id`: the procedure's own run, which may be gone. An envelope that bears another reference, or none, is nobody's
+    evidence here, whoever gave its id. Where one can't be read by itself, DocuSign's list is the second way; raises
+    what the vendor's client raises.
     """
     docusign, now = office().docusign, office().clock.now()
     found = await docusign.find_by_custom_field(REFERENCE_FIELD, reference, now - FIND_SINCE)
-    given, drafted = [envelope_id] if envelope_id else [], await drafted_by_runs_of(reference)
+    given, drafted = [envelope_id] if envelope_id else [], await drafted_by(run_id, reference)
     ids = dict.fromkeys([*given, *drafted, *(one.envelope_id for one in found)])
     readings = []
     for one in ids:
@@ -231,9 +234,16 @@ async def read_envelopes_of(reference: str, envelope_id: str) -> tuple[EnvelopeR
     return tuple(reading for reading in readings if reading.reference == reference)
 
 
-async def drafted_by_runs_of(reference: str) -> list[str]:
-    """The envelopes that the procedure's own runs bear as tags."""
-    runs = [run async for run in runs_tagged([f"ref:{reference}"])]
+async def drafted_by(run_id: str, reference: str) -> list[str]:
+    """The envelopes that the procedure's own run bears as tags; those of all of its reference, where it is not known.
+
+    By its id, for this is asked at every deadline: a question by tag reads every run that there is.
+    """
+    async with get_client() as client:
+        try:
+            runs = [await client.read_flow_run(uuid.UUID(run_id))]
+        except (ObjectNotFound, ValueError):
+            runs = [run async for run in runs_tagged([f"ref:{reference}"])]
     return [tag.removeprefix(TAG) for run in runs for tag in run.tags or [] if tag.startswith(TAG)]
 
 

@@ -248,7 +248,7 @@ async def book_dead_end(ids: BridgeIds, subscription_id: str, term_end: date, lo
 async def unsigned_evidence(ids: BridgeIds, term: TermReading) -> dict[str, object]:
     """What says that a bridge's agreement is unsigned, read right now: every envelope of its reference."""
     await assert_bought_as_bridge(ids, term)
-    readings = await read_envelopes_of(ids.reference, ids.envelope_id)
+    readings = await read_envelopes_of(ids.reference, ids.envelope_id, ids.procedure_run_id)
     return {
         "reference": ids.reference,
         "subscription_id": term.subscription_id,
