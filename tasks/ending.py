@@ -330,7 +330,7 @@ async def assert_bought_as_bridge(ids: BridgeIds, term: TermReading) -> None:
     """The subscription must be one that this very bridge bought, for the ticket's customer (I1).
 
     By the marker that was written on the ticket before the order: an order after it, of the very products that were
-    marked, and a subscription that began within days. Raises `EndNotAgreed`.
+    marked, and a subscription by the month that began within days. Raises `EndNotAgreed`.
     """
     ticket = await office().autotask.ticket(ids.ticket_id)
     company = await office().pax8.company(term.company_id)
@@ -353,6 +353,7 @@ async def assert_bought_as_bridge(ids: BridgeIds, term: TermReading) -> None:
         company.external_id != str(ticket.company_id)
         or not is_new
         or began_later
+        or (term.months or 1) > 1
         or (term.subscription_id not in bought and term.product_id not in unnamed)
     ):
         raise EndNotAgreed(f"{term.subscription_id} was not bought as the bridge {ids.reference} (B7)")

@@ -27,6 +27,8 @@ from tasks.runs import PROCEDURE, runs_tagged, set_tags, tag_value
 HEARTBEAT = "prefect.flow-run.heartbeat"
 MISSED_BEATS = 3
 PENDING_FOR = timedelta(minutes=5)
+RUNNING_FOR = timedelta(minutes=30)
+"""Longer than any stretch between two waits takes: a process that hangs goes on giving signs of life."""
 MOST_REVIVALS = 5
 REVIVED, GIVEN_UP = "revived:", "given-up:"
 REQUESTS = ("checked-request", "checked-seats", "checked-wish")
@@ -45,7 +47,7 @@ class Revived(Frozen):
 async def revive_lost_runs(signatures: Mapping[str, inspect.Signature]) -> list[Revived]:
     """Find runs lost in Pending, Running or Crashed and set them going again, at most five times each.
 
-    Running counts as lost after three missed heartbeats, looked at twice. A run that crashed because its parameters
+    Running counts as lost after three missed heartbeats, looked at twice, or after half an hour. A run that crashed because its parameters
     don't fit the flow (`signatures`, by flow name) ends as Refused, naming them. Raises `PartlyDone`.
     """
 
@@ -84,14 +86,21 @@ def beat() -> timedelta:
 
 
 async def silent_runs() -> list[FlowRun]:
-    """Running runs whose latest sign of life is three beats old."""
+    """Running runs whose latest sign of life is three beats old, or whose process hangs."""
     since = datetime.now(UTC) - MISSED_BEATS * beat()
     silent = []
     async with get_client() as client:
         for run in [run async for run in runs_tagged([PROCEDURE], (StateType.RUNNING,))]:
-            if run.state is not None and run.state.timestamp < since and not await beats_since(client, run, since):
+            if run.state is None:
+                continue
+            if hangs(run) or (run.state.timestamp < since and not await beats_since(client, run, since)):
                 silent.append(run)
     return silent
+
+
+def hangs(run: FlowRun) -> bool:
+    """Whether it has been Running for longer than any of our procedures does at a stretch."""
+    return run.state is not None and datetime.now(UTC) - run.state.timestamp > RUNNING_FOR
 
 
 async def beats_since(client: PrefectClient, run: FlowRun, since: datetime) -> bool:
@@ -118,7 +127,8 @@ async def restart(run: FlowRun, was: str) -> Revived:
     enough = sum(1 for tag in tags if tag.startswith(REVIVED)) >= MOST_REVIVALS
     async with get_client() as client:
         if was == "Running" or (enough and was == "Pending"):
-            why = f"No sign of life for {MISSED_BEATS} beats, looked at twice." if was == "Running" else "Never begun."
+            silent = f"No sign of life for {MISSED_BEATS} beats, looked at twice."
+            why = "Never begun." if was == "Pending" else f"Running for {RUNNING_FOR}." if hangs(run) else silent
             crashed: Any = Crashed(message=why)
             verdict = await client.set_flow_run_state(run.id, crashed, force=was == "Pending")
             if verdict.status is not SetStateStatus.ACCEPT:

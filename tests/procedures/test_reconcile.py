@@ -146,6 +146,27 @@ async def test_lost_runs_are_set_going_again_and_in_the_end_given_to_a_person(
         assert await bench.waits_for(run) == "release-1", "after a person's Retry it counts anew"
 
 
+async def test_a_process_that_hangs_but_gives_signs_of_life_loses_its_run(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Running for longer than any stretch takes is lost, too; the process is fenced off, and its worker ends it."""
+    monkeypatch.setattr(lost, "beat", lambda: timedelta(milliseconds=50))
+    monkeypatch.setattr(lost, "beats_since", always)
+    run = await launch(bench, contoso())
+    running: Any = Running()
+    async with get_client() as client:
+        await client.set_flow_run_state(run, running, force=True)
+    await bench.reconcile()
+    assert (await bench.state(run)).is_running(), "it is at work"
+    monkeypatch.setattr(lost, "RUNNING_FOR", timedelta(0))
+    await bench.reconcile()
+    assert await bench.waits_for(run) == "release-1", "it goes on where it stopped"
+
+
+async def always(*_: Any) -> bool:
+    return True
+
+
 async def test_a_run_that_just_began_is_left_alone(bench: Bench) -> None:
     """Pending for a minute is no loss: a worker is about to take it."""
     run = await bench.start(**contoso())

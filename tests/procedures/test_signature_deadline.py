@@ -142,6 +142,11 @@ async def test_started_by_hand_too_early_it_puts_itself_off_and_others_identifie
     for other in wrong:
         state = await bench.play(await bench.start("signature-deadline", **by_hand(found, **other)))
         assert_ended_as(state, "Refused")
+    monthly = subscription(bench, found)["commitment"]
+    bench.sandbox.change("pax8.subscriptions", found.ids.subscriptions[0], commitment={**monthly, "term": "Annual"})
+    state = await bench.play(await bench.start("signature-deadline", **by_hand(found)))
+    assert_ended_as(state, "Refused")  # a bridge is by the month: whoever bought this, it was not one
+    bench.sandbox.change("pax8.subscriptions", found.ids.subscriptions[0], commitment=monthly)
     bench.sandbox.set_clock(found.dates.cut_off + 2 * MINUTE)
     planned = (await deadline_runs(bench, run))[0]
     for one in (early, planned):
