@@ -47,8 +47,9 @@ class Revived(Frozen):
 async def revive_lost_runs(signatures: Mapping[str, inspect.Signature]) -> list[Revived]:
     """Find runs lost in Pending, Running or Crashed and set them going again, at most five times each.
 
-    Running counts as lost after three missed heartbeats, looked at twice, or after half an hour. A run that crashed because its parameters
-    don't fit the flow (`signatures`, by flow name) ends as Refused, naming them. Raises `PartlyDone`.
+    Running counts as lost after three missed heartbeats, looked at twice, or after half an hour. A run that crashed
+    because its parameters don't fit the flow (`signatures`, by flow name) ends as Refused, naming them. Raises
+    `PartlyDone`.
     """
 
     async def revive_crashed(run: FlowRun) -> Revived:

@@ -143,7 +143,7 @@ async def test_started_by_hand_too_early_it_puts_itself_off_and_others_identifie
         state = await bench.play(await bench.start("signature-deadline", **by_hand(found, **other)))
         assert_ended_as(state, "Refused")
     monthly = subscription(bench, found)["commitment"]
-    bench.sandbox.change("pax8.subscriptions", found.ids.subscriptions[0], commitment={**monthly, "term": "Annual"})
+    bench.sandbox.change("pax8.subscriptions", found.ids.subscriptions[0], commitment={**monthly, "term": "1-Year"})
     state = await bench.play(await bench.start("signature-deadline", **by_hand(found)))
     assert_ended_as(state, "Refused")  # a bridge is by the month: whoever bought this, it was not one
     bench.sandbox.change("pax8.subscriptions", found.ids.subscriptions[0], commitment=monthly)
