@@ -59,6 +59,8 @@ quick: lint ## rules, vendors, sandbox: the tests without PostgreSQL or a browse
 soak: $(READY) system-packages ## the long forms: every call killed, 1,000 instant signatures, thousands of examples and steps; about an hour
 	COUNTERSIGN_SOAK=1 $(RUN)/python -m pytest --timeout 7200 -n $(WORKERS) --dist load --maxschedchunk 1 \
 	    $(SOAK:%=tests/procedures/test_%.py) tests/rules $(ARGS)
+	$(if $(ARGS),,$(RUN)/python -m pytest -m soak --timeout 7200 -n $(WORKERS) --dist loadfile tests \
+	    $(SOAK:%=--ignore tests/procedures/test_%.py))
 
 bench: ## how fast, and with how many: all that the README says of it, measured anew; half an hour
 	@$(MAKE) speed ARGS=

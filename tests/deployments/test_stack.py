@@ -123,6 +123,7 @@ def test_server_sandbox_and_receiver_come_back_with_what_they_held(stack: LocalS
     assert httpx.get(f"{stack.sandbox_url}/_sandbox/clock").json()["offset_seconds"] == moved
 
 
+@pytest.mark.soak
 def test_a_second_set_up_keeps_what_a_person_changed_in_the_settings(stack: LocalStack, prefect: httpx.Client) -> None:
     document = "/block_types/slug/countersign-settings/block_documents/name/main"
     block = prefect.get(document).raise_for_status().json()
@@ -180,7 +181,7 @@ def home() -> Iterator[Path]:
         yield made
 
 
-@pytest.mark.parametrize("database", [None, OWN_POSTGRES])
+@pytest.mark.parametrize("database", [None, pytest.param(OWN_POSTGRES, marks=pytest.mark.soak)])
 def test_a_stack_that_is_killed_leaves_no_process_behind(home: Path, database: str | None) -> None:
     code = (
         "import sys, threading\n"

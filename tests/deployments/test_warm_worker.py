@@ -54,6 +54,7 @@ def test_many_at_once_are_bounded_by_the_limit(at_home: House, diary: Path) -> N
     assert most == 2
 
 
+@pytest.mark.soak
 async def test_no_more_runs_are_asked_for_than_there_are_places(at_home: House) -> None:
     """The server heeds a limit that Prefect's own client never names."""
     started = [at_home.start("plain") for _ in range(5)]

@@ -77,6 +77,7 @@ def test_runs_of_a_deleted_pool_go_on_once_their_deployments_have_one_again(at_h
         assert worker.alive
 
 
+@pytest.mark.soak
 def test_runs_without_a_queue_heed_a_paused_pool_and_queue_and_are_taken_once(at_home: House, tmp_path: Path) -> None:
     diary = tmp_path / "diary"
     run = booked(at_home, "slow", -1, seconds=0.5, diary=str(diary))

@@ -32,7 +32,7 @@ def diary(tmp_path: Path) -> Path:
     return tmp_path / "diary"
 
 
-@pytest.mark.parametrize("status", [500, 403])
+@pytest.mark.parametrize("status", [403, pytest.param(500, marks=pytest.mark.soak)])
 def test_a_server_that_refuses_for_long_ends_no_worker(at_home: House, gate: Gate, tmp_path: Path, status: int) -> None:
     """PostgreSQL restarts below it, or a proxy has lost its way. Prefect's worker gives up after a dozen looks."""
     told = tmp_path / "told"

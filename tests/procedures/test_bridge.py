@@ -133,7 +133,13 @@ async def test_signed_by_the_customer_but_not_by_us_nothing_is_cancelled(bench: 
     assert (await deadline(bench, run)).state_name == "Taken off"
 
 
-@pytest.mark.parametrize("settles", [True, False], ids=["it settles a day later", "it never settles"])
+@pytest.mark.parametrize(
+    "settles",
+    [
+        pytest.param(True, id="it settles a day later", marks=pytest.mark.soak),
+        pytest.param(False, id="it never settles"),
+    ],
+)
 async def test_a_bridge_that_provisions_for_ever_has_its_deadline(bench: Bench, settles: bool) -> None:
     """I4, B4: pending, it renews all the same: reminder and deadline stand once its end shows, and do their work."""
     async with settings(provisioning_inline_seconds=0.0):

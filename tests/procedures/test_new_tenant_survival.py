@@ -139,6 +139,7 @@ def writes_known_as(request: httpx.Request) -> str:
     return doomed.known_as(request)
 
 
+@pytest.mark.soak
 async def test_who_secured_it_and_who_saw_it_killed_after_every_write_are_told_once(
     bench: Bench, tmp_path: Path, no_settling: None
 ) -> None:

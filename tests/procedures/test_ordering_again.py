@@ -36,7 +36,9 @@ async def signs(bench: Bench, run: UUID) -> None:
     await bench.answer(run, action="look again", decided_by=WEBHOOK)
 
 
-@pytest.mark.parametrize("late", [False, True], ids=["at the change-over", "signed late"])
+@pytest.mark.parametrize(
+    "late", [pytest.param(False, id="at the change-over"), pytest.param(True, id="signed late", marks=pytest.mark.soak)]
+)
 async def test_what_somebody_else_bought_meanwhile_is_not_the_procedures_own(bench: Bench, late: bool) -> None:
     """A1: the same product was bought annually in the portal during the bridge's month: contracts is asked first."""
     run = await bought(bench, **ANNUAL)

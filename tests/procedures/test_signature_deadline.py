@@ -320,7 +320,7 @@ async def test_denied_access_is_told_at_once_with_the_date_and_tried_on(bench: B
     assert_told_once(bench)
 
 
-@pytest.mark.parametrize("kind", ["403", "500-before"])
+@pytest.mark.parametrize("kind", ["403", pytest.param("500-before", marks=pytest.mark.soak)])
 async def test_an_unreadable_month_is_a_persons_in_time(bench: Bench, no_patience: None, kind: str) -> None:
     """Pax8 denies access, or is down, from the first look on: who acts is told with the date that the bridge's own run
     remembers; from the last safe moment on it is theirs alone (B7, I4)."""

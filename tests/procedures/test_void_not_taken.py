@@ -70,6 +70,7 @@ async def test_an_agreement_in_a_state_between_is_waited_for(bench: Bench, statu
     assert sorted(papers(bench)) == ["created", "voided"]
 
 
+@pytest.mark.soak
 async def test_more_seats_draft_nothing_beside_an_agreement_that_is_not_taken_back(bench: Bench) -> None:
     """S1, I3: the seats are added; the paper with fewer of them must be dead before another one is drafted."""
     run = await bought(bench)
