@@ -87,7 +87,8 @@ async def hindered(case: Case, ids: BridgeIds, fault: VendorError) -> State[Any]
     if lasting or put_off_so_far(case) >= PUT_OFFS_UNTOLD:
         by_when = office().settings.calendar.in_words(last) if last is not None else "today"
         with suppress(*TRANSIENT):
-            await tell_by_hand(case, ids, live, f"{why}. We go on trying.", by_when)
+            first = "But look at DocuSign first: what the customer has signed is not cancelled."
+            await tell_by_hand(case, ids, live, f"{first} {why}. We go on trying.", by_when)
     since = datetime.fromisoformat(str(await case.journal.put("hindered-since", case.now().isoformat())))
     if not lasting or (last is None and case.now() - since > SEVEN_DAYS):
         return None

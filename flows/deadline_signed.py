@@ -138,6 +138,8 @@ async def only_we_are_missing(case: Case, ids: BridgeIds, live: list[TermReading
     )
     said = f"{event.by}: {event.choice}. {event.why}" if isinstance(event, Decided) else type(event).__name__
     await case.record("unsigned by us", f"The customer signed in time, we did not. {said}")
+    if isinstance(event, Signed):  # its own run may be gone: then a person goes on
+        return await signed(case, ids, "DocuSign says completed.")
     return await nothing_to_do(case, "The customer signed in time.")
 
 

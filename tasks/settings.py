@@ -181,7 +181,7 @@ class CountersignSettings(Block):
     )
     provisioning_poll_seconds: float = Field(default=900, gt=0, description="How often provisioning is looked at.")
     provisioning_inline_seconds: float = Field(
-        default=60, ge=0, description="How long a run stays awake for provisioning before it goes to sleep."
+        default=60, ge=0, le=600, description="How long a run stays awake for provisioning before it goes to sleep."
     )
 
     autotask_url: str = Field(description="Address of Autotask's web pages, for links.")
