@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from uuid import UUID
 
 import uvicorn
@@ -27,7 +27,7 @@ from starlette.routing import Route
 from deployments.blocks import load
 from deployments.ports import LOOPBACK, USUAL
 from rules.envelope import RUN_FIELD
-from tasks.net_torn import STANDS_STILL_AFTER, last_round, torn_for_long
+from tasks.net_torn import last_round, stands_still, torn_for_long
 from tasks.runs import Waking, Woken, find_run_waiting_for, wake_again
 from vendors.docusign import DocuSignBlock
 from vendors.docusign_connect import BadSignature, ConnectEvent, MalformedEvent, parse, verify
@@ -166,8 +166,7 @@ class Receiver:
         except Exception:
             log.exception("When the net has looked last could not be asked")
             return JSONResponse({"net": "unknown", "last_round": None}, status_code=503)
-        stands = last is None or datetime.now(UTC) - last > STANDS_STILL_AFTER
-        net = "stands still" if stands else torn or "ok"
+        net = "stands still" if stands_still(last) else torn or "ok"
         answer = {"net": net, "last_round": last.isoformat() if last else None}
         return JSONResponse(answer, status_code=200 if net == "ok" else 503)
 

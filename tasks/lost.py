@@ -6,7 +6,15 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from prefect import runtime
 from prefect.client.orchestration import PrefectClient, get_client
+from prefect.client.schemas.filters import (
+    FlowFilter,
+    FlowFilterName,
+    FlowRunFilter,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.responses import SetStateStatus
 from prefect.events.filters import EventFilter, EventNameFilter, EventOccurredFilter, EventResourceFilter
@@ -29,6 +37,8 @@ MISSED_BEATS = 3
 PENDING_FOR = timedelta(minutes=5)
 RUNNING_FOR = timedelta(minutes=30)
 """Longer than any stretch between two waits takes: a process that hangs goes on giving signs of life."""
+NETS, NET_FOR = ("reconcile", "audit"), timedelta(hours=2)
+"""Flows that begin anew by themselves, and how long one of them may take at the most."""
 MOST_REVIVALS = 5
 REVIVED, GIVEN_UP = "revived:", "given-up:"
 REQUESTS = ("checked-request", "checked-seats", "checked-wish")
@@ -36,7 +46,10 @@ REQUESTS = ("checked-request", "checked-seats", "checked-wish")
 
 
 class Revived(Frozen):
-    """A run that was found lost, and what became of it: `restarted`, `given up` (a person was told) or `refused`."""
+    """A run that was found lost, and what became of it.
+
+    `restarted`, `given up` (a person was told), `refused`, or `ended` (the next round of the net comes by itself).
+    """
 
     run_id: str
     name: str
@@ -48,8 +61,8 @@ async def revive_lost_runs(signatures: Mapping[str, inspect.Signature]) -> list[
     """Find runs lost in Pending, Running or Crashed and set them going again, at most five times each.
 
     Running counts as lost after three missed heartbeats, looked at twice, or after half an hour. A run that crashed
-    because its parameters don't fit the flow (`signatures`, by flow name) ends as Refused, naming them. Raises
-    `PartlyDone`.
+    because its parameters don't fit the flow (`signatures`, by flow name) ends as Refused, naming them. Rounds of
+    reconcile and the audit that hang are ended. Raises `PartlyDone`.
     """
 
     async def revive_crashed(run: FlowRun) -> Revived:
@@ -75,7 +88,30 @@ async def revive_lost_runs(signatures: Mapping[str, inspect.Signature]) -> list[
         lambda: those_in(StateType.CRASHED, revive_crashed),
         lambda: those_in(StateType.PENDING, revive_pending),
         revive_silent,
+        end_hanging_nets,
     )
+
+
+async def end_hanging_nets() -> list[Revived]:
+    """Set rounds of reconcile and the audit that never end to Crashed: the next ones come by themselves.
+
+    Their worker ends the process then, which keeps a place that is the procedures'.
+    """
+    named = FlowFilter(name=FlowFilterName(any_=list(NETS)))
+    running = FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.RUNNING])))
+    async with get_client() as client:
+        runs = await client.read_flow_runs(flow_filter=named, flow_run_filter=running)
+
+    async def end(run: FlowRun) -> Revived | None:
+        ours = str(run.id) == runtime.flow_run.id
+        if ours or run.state is None or datetime.now(UTC) - run.state.timestamp < NET_FOR:
+            return None
+        crashed: Any = Crashed(message=f"Running for {NET_FOR}; the next round looks.")
+        async with get_client() as client:
+            await client.set_flow_run_state(run.id, crashed)
+        return Revived(run_id=str(run.id), name=run.name, was="Running", now="ended")
+
+    return await each(runs, end)
 
 
 def beat() -> timedelta:

@@ -98,12 +98,11 @@ async def tell_overdue(scheduled: list[FlowRun]) -> list[Found]:
         due = run.next_scheduled_start_time
         if due is None or now - due < OVERDUE or f"{TOLD}{due.isoformat()}" in run.tags:
             return None
-        others = {tag for tag in run.tags if not tag.startswith((SEEN, TOLD))}
         seen = tag_value(run, SEEN.removesuffix(":"))
         if seen is None or datetime.fromisoformat(seen) < due:
-            await set_tags(run.id, {*others, f"{SEEN}{now.isoformat()}"})
+            await mark(run, f"{SEEN}{now.isoformat()}")
             return None
-        if now - datetime.fromisoformat(seen) < OVERDUE:
+        if now - datetime.fromisoformat(seen) < OVERDUE or await still_standing(run) is None:
             return None
         owner, settings = await owner_of_run(run), office().settings
         await send_letter(
@@ -121,7 +120,27 @@ async def tell_overdue(scheduled: list[FlowRun]) -> list[Found]:
                 link_text="Open the run",
             ),
         )
-        await set_tags(run.id, {*others, f"{TOLD}{due.isoformat()}"})
+        await mark(run, f"{TOLD}{due.isoformat()}")
         return Found(what="due, and not taken", who=run.name, done=f"{owner.name} was told", run=run.id)
 
     return await each(scheduled, tell)
+
+
+async def mark(run: FlowRun, tag: str) -> None:
+    """Keep with a run that stands still what was seen or told of it, in the place of what was before."""
+    now = await still_standing(run)
+    if now is not None:
+        await set_tags(now.id, {*(one for one in now.tags if not one.startswith((SEEN, TOLD))), tag})
+
+
+async def still_standing(run: FlowRun) -> FlowRun | None:
+    """The run as it is this moment; None where it has begun, moved or gone since the round's list was read.
+
+    The list may be minutes old, and a run that has begun writes tags of its own.
+    """
+    async with get_client() as client:
+        try:
+            now = await client.read_flow_run(run.id)
+        except ObjectNotFound:
+            return None
+    return now if now.state_id == run.state_id else None

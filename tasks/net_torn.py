@@ -8,6 +8,7 @@ from prefect.variables import Variable
 from tasks.letters import Letter
 from tasks.mail import send_letter
 from tasks.office import office
+from tasks.rounds import is_of_the_future
 
 TORN_SINCE = "countersign_net_torn_since"
 TORN = "countersign_net_torn"
@@ -88,10 +89,15 @@ async def last_round() -> datetime | None:
     return datetime.fromisoformat(str(kept)) if kept else None
 
 
+def stands_still(last: datetime | None) -> bool:
+    """Whether the net is taken for stopped: its latest round is long ago, or none, or of a day that hasn't come yet."""
+    return last is None or datetime.now(UTC) - last > STANDS_STILL_AFTER or is_of_the_future(last)
+
+
 async def tell_if_it_stands_still() -> None:
     """Mail the senior staff, once a day, that no round has come to its end for long. For the audit, which isn't it."""
     last, settings = await last_round(), office().settings
-    if last is not None and datetime.now(UTC) - last < STANDS_STILL_AFTER:
+    if not stands_still(last):
         return
     today = settings.calendar.day_of(office().clock.now())
     await send_letter(

@@ -1,6 +1,6 @@
 """Rounds of reconcile and the audit that come late: after an outage all that were missed are due at once."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from prefect.context import FlowRunContext
 from prefect.variables import Variable
@@ -13,6 +13,7 @@ async def is_made_up_for(name: str) -> bool:
     """Whether a round that began after this one was due has come to its end: it has seen all that this one would.
 
     One that was booked later than it is due counts from its booking; one that was begun before does its work again.
+    A moment of the future, from a host whose clock is ahead, makes up for none.
     """
     context = FlowRunContext.get()
     run = context.flow_run if context is not None else None
@@ -21,7 +22,15 @@ async def is_made_up_for(name: str) -> bool:
     kept = await Variable.aget(variable(name))
     if not kept:
         return False
-    return max(run.expected_start_time, run.created) < datetime.fromisoformat(str(kept)) - CLOCKS_APART
+    began = datetime.fromisoformat(str(kept))
+    if is_of_the_future(began):
+        return False
+    return max(run.expected_start_time, run.created) < began - CLOCKS_APART
+
+
+def is_of_the_future(moment: datetime) -> bool:
+    """Whether no clock of ours can have shown that moment yet, unless it was wrong."""
+    return moment > datetime.now(UTC) + CLOCKS_APART
 
 
 async def remember_begin(name: str, began: datetime) -> None:

@@ -27,8 +27,6 @@ from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import (
     FlowRunFilter,
     FlowRunFilterId,
-    FlowRunFilterState,
-    FlowRunFilterStateType,
 )
 from prefect.client.schemas.objects import FlowRun, State, StateType, TaskRun, WorkPool
 from prefect.exceptions import ObjectNotFound
@@ -41,6 +39,7 @@ from deployments.worker.shortcuts import AskedOnce
 
 CANCEL_AGAIN_SECONDS = (0, 1, 5, 15, 60)
 LAST_PROCESS_MAY_LINGER = timedelta(minutes=1)
+RUNS_AT_A_TIME = 200
 SHOWN_AFTER_SECONDS = 0.5
 BEING_TAKEN: ContextVar[FlowRun | None] = ContextVar("being_taken", default=None)
 
@@ -63,6 +62,7 @@ class Executor:
 
     def __init__(self) -> None:
         self._context = FlowRunExecutorContext()
+        self._begun = dict[UUID, int]()
 
     async def __aenter__(self) -> "Executor":
         await self._context.__aenter__()
@@ -80,6 +80,7 @@ class Executor:
 
         None as the code: nobody knows. Raises RuntimeError when the process could not be started.
         """
+        self._begun[flow_run.id] = flow_run.run_count
         starter = Starter(self._context, start)
         executor = self._context.create_executor(
             flow_run, starter, resolve_flow=load_flow_from_flow_run, propose_submitting=False
@@ -104,25 +105,27 @@ class Executor:
         """Cancel the runs under way whose cancelling nobody heard, and end processes whose run is to go on without.
 
         Prefect's observer of cancellations ends for good with half a minute without a server, or when the server
-        closes its stream properly. And a process that hangs keeps the place of a run that was retried meanwhile.
-        Raises HTTPError.
+        closes its stream properly. And a process that hangs keeps its place though its run was retried, taken by
+        another host, given up or ended meanwhile. Raises HTTPError.
         """
         manager = self._context.process_manager
         here = {run_id: manager.get(run_id) for run_id in manager.flow_run_ids()}
-        if not here:
-            return
-        asked = FlowRunFilter(
-            id=FlowRunFilterId(any_=list(here)),
-            state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.CANCELLING, StateType.SCHEDULED])),
-        )
-        for run in await self._context.client.read_flow_runs(flow_run_filter=asked):
+        self._begun = {run_id: self._begun[run_id] for run_id in here if run_id in self._begun}
+        for run in await self._as_they_are(list(here)):
             if manager.get(run.id) is not here[run.id]:
                 continue  # that process has ended since; a new one would be the run's own
             if run.state_type is StateType.CANCELLING:
                 self._context._observer.on_cancelling(run.id)
-            elif is_overdue(run):
-                get_logger("worker.executor").warning("Flow run '%s' goes on: its last process is killed", run.id)
+            elif is_left_behind(run, self._begun.get(run.id, run.run_count), datetime.now(UTC)):
+                get_logger("worker.executor").warning("Flow run '%s' left its process behind: it is killed", run.id)
                 await manager.kill(run.id, force=True)  # asked first, it would report the run as Crashed
+
+    async def _as_they_are(self, run_ids: list[UUID]) -> list[FlowRun]:
+        runs: list[FlowRun] = []
+        for place in range(0, len(run_ids), RUNS_AT_A_TIME):
+            asked = FlowRunFilter(id=FlowRunFilterId(any_=run_ids[place : place + RUNS_AT_A_TIME]))
+            runs += await self._context.client.read_flow_runs(flow_run_filter=asked)
+        return runs
 
     async def end_all(self, patience: float) -> None:
         """Ask every run's process to end, and kill what is left after `patience` seconds."""
@@ -132,10 +135,25 @@ class Executor:
                 group.start_soon(manager.kill, run_id, patience)
 
 
-def is_overdue(run: FlowRun) -> bool:
-    """Whether it should have gone on long ago: a process that suspends ends at once, one that hangs doesn't."""
-    due = run.next_scheduled_start_time
-    return due is not None and datetime.now(UTC) - due > LAST_PROCESS_MAY_LINGER
+def is_left_behind(run: FlowRun, begun_before: int, now: datetime) -> bool:
+    """Whether a process that is still here is its run's no more, for a minute: a sound one would have ended.
+
+    The run should have gone on long ago, or has ended, or a later attempt than the one here, before which it had begun
+    `begun_before` times, is under way.
+    """
+    if run.state is None:
+        return False
+    if run.state.is_scheduled():
+        due = run.next_scheduled_start_time
+        return due is not None and now - due > LAST_PROCESS_MAY_LINGER
+    left = run.state.is_final() or has_begun_again(run, begun_before)
+    return left and now - run.state.timestamp > LAST_PROCESS_MAY_LINGER
+
+
+def has_begun_again(run: FlowRun, begun_before: int) -> bool:
+    """Whether a later attempt is at work than the one before which the run had begun so often."""
+    begun = run.run_count - begun_before
+    return begun > 1 or (begun == 1 and run.state is not None and run.state.is_pending())
 
 
 def insistent(cancel: Callable[[UUID], Awaitable[None]]) -> Callable[[UUID], Awaitable[None]]:
@@ -182,8 +200,7 @@ async def goes_on_elsewhere(flow_run: FlowRun, client: PrefectClient) -> bool:
     """Whether a later attempt than the one that was taken here is the run's own by now; False if nobody can tell."""
     with suppress(ObjectNotFound, HTTPError):
         now = await client.read_flow_run(flow_run.id)
-        begun = now.run_count - flow_run.run_count
-        return begun > 1 or now.state is None or now.state.is_scheduled() or (begun == 1 and now.state.is_pending())
+        return now.state is None or now.state.is_scheduled() or has_begun_again(now, flow_run.run_count)
     return False
 
 

@@ -435,5 +435,8 @@ async def test_a_monitor_outside_sees_whether_the_net_looks(office: Office, rece
     office.looked -= timedelta(minutes=30)
     answer = await receiver.http.get("/net")
     assert (answer.status_code, answer.json()["net"]) == (503, "stands still")
+    office.looked = datetime.now(UTC) + timedelta(hours=1)
+    answer = await receiver.http.get("/net")
+    assert answer.json()["net"] == "stands still", "a clock that is ahead: nobody knows when it looked"
     office.unreachable = True
     assert (await receiver.http.get("/net")).json() == {"net": "unknown", "last_round": None}

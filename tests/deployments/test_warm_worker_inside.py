@@ -26,14 +26,14 @@ from prefect.runner._control_channel import ControlChannel
 from prefect.runner._flow_run_executor import FlowRunExecutionResult, FlowRunExecutorContext
 from prefect.runner._process_manager import ProcessHandle, ProcessManager, create_isolated_termination_scope
 from prefect.runner._state_proposer import StateProposer
-from prefect.states import AwaitingRetry, Completed, Failed, Pending, Running
+from prefect.states import AwaitingRetry, Completed, Crashed, Failed, Pending, Running, Scheduled, Suspended
 from prefect.utilities.engine import emit_task_run_state_change_event
 from prefect.workers.base import BaseWorker
 
 from deployments.environment import TYPE_VARIABLE, UnknownWorkerType, worker_type_from_shell
 from deployments.worker import prefect_inside
 from deployments.worker.messages import LARGEST, Order, TooLarge, packed, pair, unpacked
-from deployments.worker.prefect_inside import StepReports
+from deployments.worker.prefect_inside import StepReports, is_left_behind
 from deployments.worker.shortcuts import as_module, wants_csrf
 from deployments.worker.warm import RUNS_A_CORE, WarmWorker
 from deployments.worker.zygote import fingerprint, preload
@@ -376,3 +376,34 @@ async def test_a_cancellation_that_fails_is_tried_again_and_ends_nobody_else(mon
     assert "self._observer = FlowRunCancellingObserver(" in inspect.getsource(FlowRunExecutorContext)
     assert FlowRunCancellingObserver(on_cancelling=print).on_cancelling is print
     assert "_cancellation_manager.cancel_by_id" in inspect.getsource(FlowRunExecutorContext)
+
+
+def seen(state: Any, run_count: int, age: timedelta) -> FlowRun:
+    """A run that has been in a state for so long."""
+    at = NOON - age
+    dated = state.model_copy(update={"timestamp": at})
+    return FlowRun(flow_id=uuid4(), state=dated, run_count=run_count, next_scheduled_start_time=at)
+
+
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+LONG, SHORT = timedelta(minutes=2), timedelta(seconds=30)
+
+
+@pytest.mark.parametrize(
+    ("state", "run_count", "is_left"),
+    [
+        pytest.param(Pending(), 3, False, id="about to begin here"),
+        pytest.param(Running(), 4, False, id="at work here"),
+        pytest.param(Suspended(), 4, False, id="it waits, and its process is ending"),
+        pytest.param(Scheduled(), 4, True, id="it was to go on"),
+        pytest.param(Pending(), 4, True, id="another host has taken it"),
+        pytest.param(Running(), 5, True, id="it is at work on another host"),
+        pytest.param(Suspended(), 5, True, id="it has been at work on another host, and waits"),
+        pytest.param(Crashed(), 4, True, id="given up"),
+        pytest.param(Completed(), 5, True, id="another host has brought it to its end"),
+    ],
+)
+def test_a_process_that_is_its_runs_no_more_is_told_from_one_at_work(state: Any, run_count: int, is_left: bool) -> None:
+    """Taken here after it had begun three times. A sound process ends within a minute of it."""
+    assert is_left_behind(seen(state, run_count, LONG), 3, NOON) is is_left
+    assert not is_left_behind(seen(state, run_count, SHORT), 3, NOON)

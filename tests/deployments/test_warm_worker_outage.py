@@ -71,6 +71,20 @@ def test_a_run_that_is_to_go_on_does_not_wait_for_ever_for_its_last_process(at_h
         assert worker.alive
 
 
+@pytest.mark.soak
+def test_a_process_whose_run_has_ended_without_it_gives_its_place_back(at_home: House, diary: Path) -> None:
+    """One that hangs, and that the net has given up: its place is another run's after a minute."""
+    with at_home.worker("--limit", "1", poll_seconds=0.5, PREFECT_WORKER_HEARTBEAT_SECONDS="1") as worker:
+        hanging = at_home.start("slow", seconds=600, diary=str(diary))
+        until(diary.exists, "the run has begun")
+        given_up = {"state": {"type": "CRASHED"}, "force": True}
+        at_home.http.post(f"/flow_runs/{hanging}/set_state", json=given_up).raise_for_status()
+        other = at_home.start("slow", seconds=0, diary=str(diary))
+        until(lambda: at_home.run(other)["state"]["type"] == "COMPLETED", "the other run has its place", 100)
+        assert at_home.run(hanging)["state"]["type"] == "CRASHED"
+        assert worker.alive
+
+
 async def test_until_it_has_reached_its_server_once_an_error_is_prefects_to_judge(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

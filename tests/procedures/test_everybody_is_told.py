@@ -107,3 +107,7 @@ async def test_a_net_that_looks_no_more_is_noticed_by_the_audit(bench: Bench) ->
     for _ in range(2):
         await bench.play(await bench.start("audit"))
     assert len(mails(bench, SAM, "does not look any more")) == 1
+    bench.sandbox.advance(days=1)
+    await Variable.aset(LAST_ROUND, (seen + timedelta(hours=2)).isoformat(), overwrite=True)
+    await bench.play(await bench.start("audit"))
+    assert len(mails(bench, SAM, "does not look any more")) == 2, "a moment of the future says nothing of today"

@@ -79,3 +79,11 @@ async def test_one_that_somebody_retries_does_its_work(bench: Bench) -> None:
     async with bench.prefect() as client:
         await client.set_flow_run_state(missed, again, force=True)
     assert await played(bench, missed) != MADE_UP_FOR
+
+
+@pytest.mark.parametrize("name", ["reconcile", "audit"])
+async def test_a_round_of_a_host_whose_clock_is_ahead_makes_up_for_none(bench: Bench, name: str) -> None:
+    """Else a single one would switch the net off until that moment has come."""
+    await rounds.remember_begin(name, datetime.now(UTC) + timedelta(hours=5))
+    assert await played(bench, await bench.start(name)) != MADE_UP_FOR
+    assert await played(bench, await bench.start(name)) != MADE_UP_FOR

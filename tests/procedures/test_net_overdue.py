@@ -12,6 +12,7 @@ from prefect.client.schemas.actions import DeploymentUpdate, WorkPoolCreate
 from prefect.client.schemas.objects import FlowRun
 
 from tasks import net_overdue
+from tasks.office import open_office
 from tasks.runs import wake
 from tests.procedures.bridges import booked as ends_booked
 from tests.procedures.bridges import bought, deadline, pass_the_cut_off
@@ -164,3 +165,22 @@ async def signed_and_resumed(bench: Bench, run: UUID) -> None:
     bench.sandbox.post(f"envelopes/{await bench.envelope(run)}/sign")
     await wake(run, "DocuSign", "completed")
     assert (await bench.state(run)).is_scheduled()
+
+
+async def test_a_run_that_has_begun_since_the_list_was_read_keeps_its_tags_and_is_not_told(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A round lasts minutes: a worker takes the run meanwhile, which writes what it waits for; the list knows less."""
+    monkeypatch.setattr(net_overdue, "OVERDUE", timedelta(0))
+    run = await launch_to_signature(bench, contoso())
+    await signed_and_resumed(bench, run)
+    await net_alone(bench)
+    listed = await bench.run(run)
+    unseen = listed.model_copy(update={"tags": [tag for tag in listed.tags if not tag.startswith(net_overdue.SEEN)]})
+    assert unseen.tags != listed.tags
+    assert_done(await bench.play(run))
+    before = (await bench.run(run)).tags
+    async with open_office():
+        assert await net_overdue.tell_overdue([listed, unseen]) == []
+    assert (await bench.run(run)).tags == before
+    assert not mails(bench, subject="no worker takes it")

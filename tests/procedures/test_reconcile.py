@@ -167,6 +167,24 @@ async def always(*_: Any) -> bool:
     return True
 
 
+@pytest.mark.parametrize("name", lost.NETS)
+async def test_a_round_of_the_net_that_hangs_is_ended_and_not_set_going_again(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """It keeps a place that is the procedures'; the next round comes by itself. The one that looks is at work."""
+    hanging = await bench.start(name)
+    running: Any = Running()
+    async with get_client() as client:
+        await client.set_flow_run_state(hanging, running, force=True)
+    await bench.reconcile()
+    assert (await bench.state(hanging)).is_running(), "it is at work"
+    monkeypatch.setattr(lost, "NET_FOR", timedelta(0))
+    await bench.reconcile()
+    await bench.reconcile()
+    state = await bench.state(hanging)
+    assert state.is_crashed() and "next round" in str(state.message)
+
+
 async def test_a_run_that_just_began_is_left_alone(bench: Bench) -> None:
     """Pending for a minute is no loss: a worker is about to take it."""
     run = await bench.start(**contoso())
