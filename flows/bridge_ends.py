@@ -11,6 +11,7 @@ from flows.bridge_seats import seats_added, sent_anew
 from flows.bridge_signed import SOON, signed_faster, signed_in_time
 from flows.bridge_unsigned import LATER, will_not_be_signed
 from flows.change_of_mind import change_to_monthly, check_change_of_mind, customers_messages
+from flows.decisions import in_words
 from flows.inbox import explain_messages, label_of
 from flows.late_signature import cut_off_passed
 from flows.meanwhile import Meanwhile
@@ -19,8 +20,8 @@ from rules.events import ChangedMind, DeadlinePassed, Event, SeatsAdded, Signed,
 from rules.order import Term
 from rules.written import Written
 from tasks import agreements, bridge_letters
-from tasks.bridges import Bridge, all_booked, as_it_is, dates_now
-from tasks.case import Case
+from tasks.bridges import Bridge, all_booked, as_it_is, close_the_bridge, dates_now
+from tasks.case import Case, Ended
 from tasks.decision import Verdict, decide, verdict_of
 from tasks.forms import BridgeForm
 from tasks.office import office
@@ -40,17 +41,33 @@ async def see_it_through(case: Case, paper: Meanwhile, bought: Bridge) -> State[
                 after = await change_to_monthly(case, paper, bought, event)
                 if isinstance(after, Signed):
                     return await signed_faster(case, paper, bought, after)
+                if isinstance(after, DeadlinePassed):
+                    return await taken_back_too_late(case, paper, bought, after)
                 paper = after
             case SeatsAdded():
                 anew = await sent_anew(case, paper, bought, event)
                 if isinstance(anew, Signed):
                     return await signed_faster(case, paper, bought, anew)
+                if isinstance(anew, DeadlinePassed):
+                    return await taken_back_too_late(case, paper, bought, anew)
                 paper, bought = anew
             case DeadlinePassed():
                 return await cut_off_passed(case, paper, await as_it_is(bought))
             case _:
                 return await will_not_be_signed(case, paper, await as_it_is(bought), event)
     raise RuntimeError("fifty agreements for one bridge; a person must look at this run")
+
+
+async def taken_back_too_late(case: Case, paper: Meanwhile, bought: Bridge, event: DeadlinePassed) -> State[Any]:
+    """No agreement is left to be signed, and the cut-off is past: the bridge ends, whoever books it first (B7)."""
+    now, (name, why, by) = await as_it_is(bought), in_words(event)
+    if case.journal.get("nothing-left-to-sign") is None and await all_booked(bought.ids.subscriptions):
+        ends = f"The bridge is booked to end on {now.dates.term_end}."
+        await case.record("no agreement", f"{name}: {why} {ends}", by=by, public=True)
+        await close_the_bridge(case)
+        raise Ended(name, f"{why} {ends}")
+    await case.journal.put("nothing-left-to-sign", True)
+    return await will_not_be_signed(case, paper, now, event)
 
 
 async def wait_for_agreement(case: Case, paper: Meanwhile, bought: Bridge) -> Event:

@@ -1,7 +1,7 @@
 """More seats of a bridge under way: its agreement is sent anew with the new total; its dates stay (S1, B2)."""
 
 from flows.meanwhile import Meanwhile
-from rules.events import SeatsAdded, Signed
+from rules.events import DeadlinePassed, SeatsAdded, Signed
 from rules.people import Person
 from rules.request import CheckedLine
 from tasks import bridge_letters, catalogue
@@ -38,12 +38,14 @@ async def with_confirmed_seats(bought: Bridge) -> tuple[Licence, ...]:
 
 async def sent_anew(
     case: Case, paper: Meanwhile, bought: Bridge, event: SeatsAdded
-) -> tuple[Meanwhile, Bridge] | Signed:
-    """The agreement that is out says fewer seats: void, and another one with the new totals. Signed faster it binds."""
-    signed = await paper.take_back("More seats were confirmed and added.")
-    if signed is not None:
+) -> tuple[Meanwhile, Bridge] | Signed | DeadlinePassed:
+    """The agreement that is out says fewer seats: void, and another one with the new totals. Signed faster it binds;
+    taken back only after the cut-off, none follows it."""
+    otherwise = await paper.take_back_in_time("More seats were confirmed and added.", bought)
+    if isinstance(otherwise, Signed):
         await case.record(f"signed before more seats {paper.edition}", "The agreement was signed faster: it binds.")
-        return signed
+    if otherwise is not None:
+        return otherwise
     totals = dict(event.totals)
     licences = tuple(
         one.model_copy(update={"seats": totals[one.subscription_id], "seats_read": totals[one.subscription_id]})

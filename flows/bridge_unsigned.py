@@ -27,7 +27,7 @@ DAY = timedelta(days=1)
 async def will_not_be_signed(case: Case, paper: Meanwhile, bought: Bridge, event: Event) -> State[Any]:
     """Declined, voided, refused, withdrawn: the bridge is booked to end with its month, and the customer is told."""
     name, why, by = in_words(event)
-    gone = await agreements.void_agreement(paper.envelope.envelope_id, why)
+    gone = await agreements.void_agreement(paper.envelope.envelope_id, why, unsent=not paper.is_out)
     if gone.status == "completed":
         seen = await agreements.look_at_envelope(case, paper.envelope.envelope_id, True)
         if isinstance(seen, Signed):

@@ -2,7 +2,7 @@
 
 from flows.inbox import named_in
 from flows.meanwhile import Meanwhile
-from rules.events import ChangedMind, Signed, SignerBounced
+from rules.events import ChangedMind, DeadlinePassed, Signed, SignerBounced
 from rules.order import Billing, Term
 from rules.written import Written, why_no_evidence
 from tasks import agreements
@@ -48,17 +48,21 @@ async def check_change_of_mind(case: Case, paper: Meanwhile, bought: Bridge, eve
     await case.journal.put(f"mind-changed-by-{paper.edition}", written.authority_id)
 
 
-async def change_to_monthly(case: Case, paper: Meanwhile, bought: Bridge, event: ChangedMind) -> "Meanwhile | Signed":
-    """Y4: the annual agreement is voided, a monthly one drafted. A signature that was faster binds.
+async def change_to_monthly(
+    case: Case, paper: Meanwhile, bought: Bridge, event: ChangedMind
+) -> Meanwhile | Signed | DeadlinePassed:
+    """Y4: the annual agreement is voided, a monthly one drafted. A signature that was faster binds; taken back only
+    after the cut-off, none follows it.
 
     The message is marked as used, so that it changes nothing else (B3).
     """
     said = str(case.journal.get(f"mind-changed-by-{paper.edition}"))
     await mark_kept(f"{case.reference}/monthly", case.request.ticket_id, said, "change of mind to monthly", event.by)
-    signed = await paper.take_back("The customer decided for the monthly term.")
-    if signed is not None:
+    otherwise = await paper.take_back_in_time("The customer decided for the monthly term.", bought)
+    if isinstance(otherwise, Signed):
         await case.record("change of mind refused", "The annual agreement was signed faster: signed binds (Y4).")
-        return signed
+    if otherwise is not None:
+        return otherwise
     request = case.request
     monthly = dict(request.bridge.monthly_prices) if request.bridge is not None else {}
     lines = tuple(one.model_copy(update={"price": monthly.get(one.product_name)}) for one in request.lines)

@@ -8,6 +8,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Cancelled
 
 from flows.deadline_told import tell_everybody
+from rules.order import Frozen
 from tasks import bridge_letters
 from tasks.bridges import remembered, wake_procedure
 from tasks.case import Case
@@ -22,17 +23,37 @@ from vendors.errors import Refused as VendorRefused
 
 LASTING = (Unauthorised, NotFound, VendorRefused)
 TRY_AGAIN = timedelta(hours=2)
+NO_MORE = " The last safe moment has come: nothing is tried any more, it is yours alone."
 PUT_OFFS_UNTOLD = 2
 """So often a vendor's silence at the cut-off is nobody's business yet; then a person is told, and we go on trying."""
 
 
-async def renewed_unsigned(case: Case, ids: BridgeIds, renewed: list[TermReading]) -> State[Any]:
+BOOK = "Book the end of the bridge in the Pax8 portal, and tell the customer"
+LOOK_FIRST = (
+    "Look at the agreement in DocuSign first: what the customer has signed is not cancelled. Unsigned, book the end of "
+    "the bridge in the Pax8 portal, and tell the customer"
+)
+SETTLE = "Settle with the customer what counts, before anything is cancelled or ordered for the bridge"
+
+
+class ByHand(Frozen):
+    """What a person is to do and why, once for each cause: one that follows is told of, too.
+
+    `cause`: told apart by it; tickets and mails are found by it again. `by_when`: by the last safe moment where empty.
+    """
+
+    cause: str
+    todo: str
+    why: str
+    by_when: str = ""
+
+
+def renewed_unsigned(renewed: list[TermReading]) -> ByHand:
     """The month has renewed although nobody signed: a person has seven days to get out of it (pax8.md §7)."""
-    calendar = office().settings.calendar
-    until = calendar.term_end(exit_until(renewed))
+    until = office().settings.calendar.term_end(exit_until(renewed))
     began = until - SEVEN_DAYS
-    what = bridge_letters.renewed_unsigned(began, until)
-    return await hand_to_person(case, ids, renewed, what, f"by {until}", f"renewed-{began:%Y%m%d}")
+    why = bridge_letters.renewed_unsigned(began, until)
+    return ByHand(cause=f"renewed-{began:%Y%m%d}", todo=BOOK, why=why, by_when=f"by {until}")
 
 
 def exit_until(renewed: list[TermReading]) -> datetime:
@@ -47,20 +68,18 @@ def last_moment(live: list[TermReading]) -> datetime:
     return calendar.start_of(min(days)) + timedelta(hours=9) if days else office().clock.now()
 
 
-async def tell_by_hand(
-    case: Case, ids: BridgeIds, live: list[TermReading], why: str, by_when: str = "", key: str = "deadline"
-) -> str:
+async def tell_by_hand(case: Case, ids: BridgeIds, live: list[TermReading], told: ByHand) -> str:
     """A top-priority ticket and a mail with the date by which a person must act (decision 6)."""
     calendar = office().settings.calendar
     ends = [term.term_end for term in live if term.term_end]
-    by_when = by_when or (calendar.in_words(last_moment(live)) if ends else "today")
+    by_when = told.by_when or (calendar.in_words(last_moment(live)) if ends else "today")
     names = "; ".join(f"{term.product_name} ({term.subscription_id})" for term in live) or ", ".join(ids.subscriptions)
-    what = f"Book the end of the bridge in the Pax8 portal, and tell the customer: {names}. {why}"
+    what = f"{told.todo}: {names}. {told.why}"
     ticket = await office().autotask.ticket(ids.ticket_id)
-    await open_ticket(f"{ids.reference}:{key}", ticket.company_id, case.title, what, case.requester, 1, True)
+    await open_ticket(f"{ids.reference}:{told.cause}", ticket.company_id, case.title, what, case.requester, 1, True)
     otherwise = "Otherwise the bridge renews for another month."
     to = (case.requester, await colleague(ids.senior), office().settings.contracts)
-    await case.send(bridge_letters.by_hand(f"by-hand-{key}", case, to, what, by_when, otherwise))
+    await case.send(bridge_letters.by_hand(f"by-hand-{told.cause}", case, to, what, by_when, otherwise))
     return what
 
 
@@ -72,7 +91,7 @@ async def hindered(case: Case, ids: BridgeIds, fault: VendorError) -> State[Any]
     telling fails, and after a week in which nobody knew the month's end.
     """
     lasting = isinstance(fault, LASTING)
-    why = f"{fault.vendor} can't be read or written ({fault.what}): {fault.message}"
+    why = f"{fault.vendor} can't be read or written ({fault.what}): {fault.message.rstrip('.')}."
     last: datetime | None
     try:
         live = [term for one in ids.subscriptions if not is_booked(term := await read_term(one))]
@@ -83,12 +102,12 @@ async def hindered(case: Case, ids: BridgeIds, fault: VendorError) -> State[Any]
         live, bought = [], await remembered(ids)
         last = bought.dates.person_by if bought is not None else None
     if last is not None and case.now() >= last:
-        return await hand_rest_to_person(case, ids, live, why)
+        return await hand_rest_to_person(case, ids, live, ByHand(cause="unread", todo=LOOK_FIRST, why=why + NO_MORE))
     if lasting or put_off_so_far(case) >= PUT_OFFS_UNTOLD:
         by_when = office().settings.calendar.in_words(last) if last is not None else "today"
+        told = ByHand(cause="hindered", todo=LOOK_FIRST, why=f"{why} We go on trying.", by_when=by_when)
         with suppress(*TRANSIENT):
-            first = "But look at DocuSign first: what the customer has signed is not cancelled."
-            await tell_by_hand(case, ids, live, f"{first} {why}. We go on trying.", by_when)
+            await tell_by_hand(case, ids, live, told)
     since = datetime.fromisoformat(str(await case.journal.put("hindered-since", case.now().isoformat())))
     if not lasting or (last is None and case.now() - since > SEVEN_DAYS):
         return None
@@ -96,9 +115,9 @@ async def hindered(case: Case, ids: BridgeIds, fault: VendorError) -> State[Any]
     raise AssertionError("unreachable")
 
 
-async def hand_rest_to_person(case: Case, ids: BridgeIds, live: list[TermReading], why: str) -> State[Any]:
+async def hand_rest_to_person(case: Case, ids: BridgeIds, live: list[TermReading], told: ByHand) -> State[Any]:
     """Part of a bridge can't be booked: that is a person's; of the lines that do end, everybody is told (B7, P15)."""
-    handed = await hand_to_person(case, ids, live, why)
+    handed = await hand_to_person(case, ids, live, told)
     left = {term.subscription_id for term in live}
     try:
         ended = [
@@ -112,11 +131,9 @@ async def hand_rest_to_person(case: Case, ids: BridgeIds, live: list[TermReading
     return handed
 
 
-async def hand_to_person(
-    case: Case, ids: BridgeIds, live: list[TermReading], why: str, by_when: str = "", key: str = "deadline"
-) -> State[Any]:
+async def hand_to_person(case: Case, ids: BridgeIds, live: list[TermReading], told: ByHand) -> State[Any]:
     """What can't be booked or confirmed becomes a person's, and this run ends as that."""
-    what = await tell_by_hand(case, ids, live, why, by_when, key)
+    what = await tell_by_hand(case, ids, live, told)
     await case.record("handed to a person", what)
     await wake_procedure(ids, "the deadline was handed to a person")
     await case.show("Handed to a person")

@@ -6,7 +6,7 @@ from typing import Any
 from prefect.client.schemas.objects import State
 from prefect.states import Cancelled, Completed
 
-from flows.deadline_by_hand import hand_to_person, last_moment
+from flows.deadline_by_hand import SETTLE, ByHand, hand_to_person, last_moment
 from rules.envelope import EnvelopeReading, signed_by_customer
 from rules.events import DayReached, Decided, Event, Signed
 from tasks import bridge_letters
@@ -31,13 +31,18 @@ async def signed(case: Case, ids: BridgeIds, why: str) -> State[Any]:
     await take_back_unless_booked(ids, why)
     verdict = await decide(ids.reference, ids.reminder_id, Verdict.SIGNED, why, f"deadline-{case.now():%Y%m%dT%H%M}")
     if verdict is Verdict.UNSIGNED:
-        what = f"{why} But part of the bridge was cancelled before: unsigned was found first."
-        return await hand_to_person(case, ids, [await read_term(one) for one in ids.subscriptions], what)
+        told = partly_cancelled(f"{why} But part of the bridge was cancelled before: unsigned was found first.")
+        return await hand_to_person(case, ids, [await read_term(one) for one in ids.subscriptions], told)
     ended = await how_ended(ids.procedure_run_id)
     if ended is not None:
         return await nobody_goes_on(case, ids, f"{why} But the bridge's own run {ended}.")
     await wake_procedure(ids, "signed, found at the cut-off")
     return await nothing_to_do(case, why)
+
+
+def partly_cancelled(why: str) -> ByHand:
+    """Signed, and cancelled in part: no rule says which of the two holds."""
+    return ByHand(cause="cancelled-in-part", todo=SETTLE, why=why)
 
 
 async def take_back_unless_booked(ids: BridgeIds, why: str) -> None:
@@ -82,7 +87,8 @@ async def only_we_are_missing(case: Case, ids: BridgeIds, live: list[TermReading
     await take_back_unless_booked(ids, why)
     occasion = f"ours-{case.now():%Y%m%dT%H%M}"
     if await decide(ids.reference, ids.reminder_id, Verdict.SIGNED, why, occasion) is Verdict.UNSIGNED:
-        return await hand_to_person(case, ids, live, f"{why} But part of the bridge was cancelled before.")
+        told = partly_cancelled(f"{why} But part of the bridge was cancelled before.")
+        return await hand_to_person(case, ids, live, told)
     ends = min(term.term_end for term in live if term.term_end)
     person_by = last_moment(live)
     await case.journal.put(f"pressed-{calendar.day_of(case.now()):%Y%m%d}", case.now().isoformat())

@@ -27,7 +27,7 @@ async def tell_everybody(case: Case, ids: BridgeIds, terms: list[TermReading], w
     `whole`: nothing of the bridge is left to book, so that the reminder is done. Of a line that turned up after the
     others were booked and told of, everybody is told by itself.
     """
-    terms, late = await not_told_of(case, terms)
+    terms, late = await not_told_of(case, terms, whole)
     settings, calendar = office().settings, office().settings.calendar
     request = await request_of(ids)
     ends = {term.subscription_id: calendar.term_end(term.booked or term.commitment_end or case.now()) for term in terms}
@@ -67,11 +67,12 @@ async def tell_everybody(case: Case, ids: BridgeIds, terms: list[TermReading], w
     return Completed(message=f"{what}: unsigned at the cut-off, booked to end on {last}; everybody was told.")
 
 
-async def not_told_of(case: Case, terms: list[TermReading]) -> tuple[list[TermReading], str]:
+async def not_told_of(case: Case, terms: list[TermReading], whole: bool) -> tuple[list[TermReading], str]:
     """The lines that no other run of this deadline has told of, by their ends' guards, and what marks them if only
-    some; all where each has its guard. Found once for this run, whose own guards come last."""
+    some; all where each has its guard. Found once for this run and these lines: its own guards come last."""
     guards = {one: runs_tagged([GUARD, f"guard-of:{one}"]) for one in (term.subscription_id for term in terms)}
-    kept = await case.journal.put("told-of", [one for one, runs in guards.items() if not [run async for run in runs]])
+    key = "told-of" if whole else f"told-of-{'-'.join(sorted(one[:8] for one in guards))}"
+    kept = await case.journal.put(key, [one for one, runs in guards.items() if not [run async for run in runs]])
     new = [one for one in terms if one.subscription_id in kept]
     if not new or len(new) == len(terms):
         return terms, ""

@@ -2,7 +2,18 @@
 
 from datetime import datetime
 
-from rules.events import DayReached, Decided, Declined, Event, Expired, RefusedBy, SignerBounced, Voided, Withdrawn
+from rules.events import (
+    DayReached,
+    DeadlinePassed,
+    Decided,
+    Declined,
+    Event,
+    Expired,
+    RefusedBy,
+    SignerBounced,
+    Voided,
+    Withdrawn,
+)
 from rules.people import Person
 from tasks import agreement_letters, agreements
 from tasks.agreements import DraftedEnvelope
@@ -87,6 +98,9 @@ def in_words(event: Event) -> tuple[str, str, str]:
             return "Withdrawn", f"Withdrawn: {why}", by
         case RefusedBy(by=by, why=why):
             return "Refused", f"Refused by {by}: {why}", by
+        case DeadlinePassed():
+            why = "The cut-off passed while the agreement was being taken back, so no other one was sent."
+            return "Ended unsigned", why, "calendar"
         case Decided(by=by, choice=choice, why=why):
             return "Void and start anew", f"{choice}: {why or 'no reason given'}", by
     raise AssertionError(f"{event} does not end a procedure")

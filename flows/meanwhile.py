@@ -12,14 +12,16 @@ from pydantic import Field, create_model
 
 from flows import agreement
 from rules.agreement import price_text
-from rules.events import Corrected, Event, RefusedBy, Released, ReleaseTakenBack, Signed, Withdrawn
+from rules.events import Corrected, DeadlinePassed, Event, RefusedBy, Released, ReleaseTakenBack, Signed, Withdrawn
 from rules.people import same_address
 from rules.request import UnreadableAnswer, read_prices
 from rules.settings import Release
 from tasks import agreements
 from tasks.agreements import DraftedEnvelope
+from tasks.bridges import Bridge, dates_now
 from tasks.case import Case
 from tasks.casefile import in_markdown
+from tasks.decision import Verdict, verdict_of
 from tasks.forms import AnswerAgain, LookForm, PaperForm, WaitForm
 from tasks.letters import Letter
 from tasks.office import office
@@ -66,7 +68,7 @@ class Meanwhile:
         """
         case, envelope_id = self.case, self.envelope.envelope_id
         try:
-            gone = await agreements.void_agreement(envelope_id, why, replaced=True)
+            gone = await agreements.void_agreement(envelope_id, why, replaced=True, unsent=not self.is_out)
         except agreements.StillADraft:
             await case.send(self._to_be_deleted(why))
             raise
@@ -74,6 +76,26 @@ class Meanwhile:
             return None
         seen = await agreements.look_at_envelope(case, envelope_id, hinted=False, at_once=True)
         return seen if isinstance(seen, Signed) else None
+
+    async def take_back_in_time(self, why: str, bought: Bridge) -> Signed | DeadlinePassed | None:
+        """As `take_back`, for a bridge under way: where it was put off past the cut-off, no other edition follows (B7).
+
+        The deadline's run has found the bridge unsigned then, or is about to.
+        """
+        signed = await self.take_back(why)
+        if signed is not None:
+            return signed
+        case, key = self.case, f"taken-back-too-late-{self.edition}"
+        kept = case.journal.get(key)
+        if kept is None:
+            followed = sum(1 for tag in case.tags if tag.startswith(agreements.TAG)) > self.edition
+            if followed or (
+                case.now() < (await dates_now(bought)).cut_off
+                and await verdict_of(bought.ids.reference, bought.ids.reminder_id) is not Verdict.UNSIGNED
+            ):
+                return None
+            kept = await case.journal.put(key, case.now().isoformat())
+        return DeadlinePassed(at=datetime.fromisoformat(str(kept)))
 
     @property
     def is_out(self) -> bool:

@@ -11,8 +11,13 @@ from prefect.client.schemas.objects import State, StateType
 from prefect.states import Cancelled
 
 from flows.deadline_by_hand import (
+    BOOK,
     LASTING,
+    LOOK_FIRST,
+    NO_MORE,
+    SETTLE,
     TRY_AGAIN,
+    ByHand,
     exit_until,
     hand_rest_to_person,
     hand_to_person,
@@ -51,7 +56,7 @@ AFTER = timedelta(minutes=1)
 DAY = timedelta(days=1)
 RENEWED = timedelta(days=40)
 """A month's bridge whose term ends later than this after its start has renewed."""
-NO_END = "Pax8 shows no end of the month, so none can be booked."
+NO_END = ByHand(cause="no-end", todo=BOOK, why="Pax8 shows no end of the month, so none can be booked by itself.")
 RENEWED_LONG_AGO = (
     "It renewed unsigned more than seven days ago: the vendor refunds nothing any more. We book its end after the next "
     "cut-off, unless you book it before."
@@ -184,55 +189,111 @@ async def identify(case: Case, ids: BridgeIds) -> list[TermReading]:
 
 async def decide_and_act(case: Case, ids: BridgeIds, terms: list[TermReading]) -> State[Any]:
     """The look at the cut-off: too early it is put off; signed, nothing happens; unsigned, the end is booked."""
-    calendar = office().settings.calendar
     live = [term for term in terms if not is_booked(term)]
     verdict = await verdict_of(ids.reference, ids.reminder_id)
     if verdict is Verdict.SIGNED:
-        readings = await read_all(case, ids, live) if live else None
-        if readings and only_ours_is_missing(readings):
-            return await only_we_are_missing(case, ids, live)
-        if readings is not None and live and not any(reading.is_completed for reading in readings):
-            return await hand_to_person(case, ids, live, NOT_SIGNED_THOUGH_SAID)
-        if live:
-            return await signed(case, ids, "The agreement was signed in time.")
-        return await nothing_to_do(case, "The agreement was signed in time.")
+        return await act_on_signed(case, ids, live)
     renewed = [term for term in live if has_renewed(term, case.now())]
-    cut_off = min((calendar.cut_off(term.term_end) for term in terms if term.term_end), default=case.now())
-    if case.now() < cut_off and not renewed:
-        await sleep_until(case, cut_off + AFTER, f"The cut-off is {calendar.in_words(cut_off)}")
+    if not renewed and not are_due(live or terms, case.now()):
+        if live and verdict is Verdict.UNSIGNED:
+            await tell_of_what_ends(case, ids, terms)
+        await sleep_until_cut_off(case, live or terms, "The cut-off is")
     if live or verdict is None:
         readings = await read_all(case, ids, terms)
         if readings is None:
-            return await hand_to_person(case, ids, live, "DocuSign can't be read: unread is not unsigned.")
+            why = "DocuSign can't be read: unread is not unsigned."
+            return await hand_to_person(case, ids, live, ByHand(cause="unread", todo=LOOK_FIRST, why=why + NO_MORE))
         if is_only_an_earlier_one_signed(readings):
-            return await hand_to_person(case, ids, live or terms, EARLIER_ONE_SIGNED)
+            told = ByHand(cause="two-papers", todo=SETTLE, why=EARLIER_ONE_SIGNED)
+            return await hand_to_person(case, ids, live or terms, told)
         if any(reading.is_completed for reading in readings):
             return await signed(case, ids, "DocuSign says completed.")
         if only_ours_is_missing(readings):
             return await only_we_are_missing(case, ids, live or terms)
-        if renewed and case.now() < exit_until(renewed):
-            return await renewed_unsigned(case, ids, renewed)
-        if case.now() < cut_off:
-            await tell_by_hand(case, ids, renewed, RENEWED_LONG_AGO, "today", "renewed-long-ago")
-            await sleep_until(case, cut_off + AFTER, f"Renewed unsigned; the cut-off is {calendar.in_words(cut_off)}")
-        endless = [term for term in live if term.commitment_end is None]
-        live = [term for term in live if term.commitment_end is not None]
-        if endless and len(endless) == len(terms):
-            return await hand_to_person(case, ids, endless, NO_END)
+        gone_on = [term for term in renewed if case.now() < exit_until([term])]
+        if gone_on:
+            await tell_by_hand(case, ids, gone_on, renewed_unsigned(gone_on))
+        return await end_unsigned(case, ids, terms, readings, gone_on)
+    return await tell_everybody(case, ids, [await read_term(term.subscription_id) for term in terms])
+
+
+async def act_on_signed(case: Case, ids: BridgeIds, live: list[TermReading]) -> State[Any]:
+    """The reminder ticket says signed: nothing is cancelled. DocuSign is read all the same, as long as it goes on."""
+    readings = await read_all(case, ids, live) if live else None
+    if readings and only_ours_is_missing(readings):
+        return await only_we_are_missing(case, ids, live)
+    if readings is not None and live and not any(reading.is_completed for reading in readings):
+        told = ByHand(cause="said-signed", todo=SETTLE, why=NOT_SIGNED_THOUGH_SAID)
+        return await hand_to_person(case, ids, live, told)
+    if live:
+        return await signed(case, ids, "The agreement was signed in time.")
+    return await nothing_to_do(case, "The agreement was signed in time.")
+
+
+async def end_unsigned(
+    case: Case,
+    ids: BridgeIds,
+    terms: list[TermReading],
+    readings: tuple[EnvelopeReading, ...],
+    gone_on: list[TermReading],
+) -> State[Any]:
+    """Unsigned: each line is booked to end once its cut-off has passed. `gone_on`: renewed already, and a person's."""
+    left = {term.subscription_id for term in gone_on}
+    live = [term for term in terms if not is_booked(term) and term.subscription_id not in left]
+    ahead = [term for term in live if not are_due([term], case.now())]
+    long_ago = [term for term in ahead if has_renewed(term, case.now())]
+    if long_ago:
+        told = ByHand(cause="renewed-long-ago", todo=BOOK, why=RENEWED_LONG_AGO, by_when="today")
+        await tell_by_hand(case, ids, long_ago, told)
+    due = [term for term in live if term not in ahead and term.commitment_end is not None]
+    endless = [term for term in live if term.commitment_end is None]
+    if endless and len(endless) == len(terms):
+        return await hand_to_person(case, ids, endless, NO_END)
+    if due or not (ahead or gone_on):
         why = "; ".join(f"{reading.envelope_id} {reading.status}" for reading in readings) or "no envelope"
         found = await decide(
             ids.reference, ids.reminder_id, Verdict.UNSIGNED, f"DocuSign at {case.now():%H:%M} UTC: {why}"
         )
         if found is Verdict.SIGNED:
             return await signed(case, ids, "The agreement was signed in time.")
-        unbooked = await book_all(case, ids, live)
+        unbooked = await book_all(case, ids, due)
         if isinstance(unbooked, Verdict):  # signed in this very minute: looked at anew
             return await decide_and_act(case, ids, terms)
         if unbooked:
-            return await try_again(case, ids, live, unbooked)
+            return await try_again(case, ids, due, unbooked)
+    if ahead:
         if endless:
-            return await hand_rest_to_person(case, ids, endless, NO_END)
+            await tell_by_hand(case, ids, endless, NO_END)
+        await tell_of_what_ends(case, ids, terms)
+        await sleep_until_cut_off(case, ahead, "Of what goes on the cut-off is")
+    if endless:
+        return await hand_rest_to_person(case, ids, [*endless, *gone_on], NO_END)
+    if gone_on:
+        return await hand_rest_to_person(case, ids, gone_on, renewed_unsigned(gone_on))
     return await tell_everybody(case, ids, [await read_term(term.subscription_id) for term in terms])
+
+
+async def tell_of_what_ends(case: Case, ids: BridgeIds, terms: list[TermReading]) -> None:
+    """Some lines are booked while others' cut-off lies ahead: everybody is told of those at once."""
+    ended = [term for one in terms if is_booked(term := await read_term(one.subscription_id))]
+    if ended:
+        await tell_everybody(case, ids, ended, whole=False)
+
+
+def cut_off_of(terms: list[TermReading], now: datetime) -> datetime:
+    """The earliest cut-off of these lines; now, where none shows an end."""
+    return min((office().settings.calendar.cut_off(term.term_end) for term in terms if term.term_end), default=now)
+
+
+def are_due(terms: list[TermReading], now: datetime) -> bool:
+    """Whether the earliest cut-off of these lines has passed."""
+    return now >= cut_off_of(terms, now)
+
+
+async def sleep_until_cut_off(case: Case, terms: list[TermReading], what: str) -> None:
+    """Put this run off until right after the earliest cut-off of these lines."""
+    cut_off = cut_off_of(terms, case.now())
+    await sleep_until(case, cut_off + AFTER, f"{what} {office().settings.calendar.in_words(cut_off)}")
 
 
 def has_renewed(term: TermReading, now: datetime) -> bool:
@@ -276,10 +337,10 @@ async def book_all(case: Case, ids: BridgeIds, live: list[TermReading]) -> dict[
 
 async def try_again(case: Case, ids: BridgeIds, live: list[TermReading], unbooked: dict[str, str]) -> State[Any]:
     """A person gets it with the last safe moment; we go on trying, and see it when the person was faster."""
-    why = "; ".join(f"{one}: {reason}" for one, reason in unbooked.items())
+    why = "; ".join(f"{one}: {reason}" for one, reason in unbooked.items()).rstrip(".") + "."
     open_ones = [term for term in live if term.subscription_id in unbooked]
     if case.now() >= last_moment(open_ones):
-        return await hand_rest_to_person(case, ids, open_ones, why)
-    await tell_by_hand(case, ids, open_ones, why)
+        return await hand_rest_to_person(case, ids, open_ones, ByHand(cause="unbooked", todo=BOOK, why=why + NO_MORE))
+    await tell_by_hand(case, ids, open_ones, ByHand(cause="deadline", todo=BOOK, why=f"{why} We go on trying."))
     await sleep_until(case, case.now() + TRY_AGAIN, "The end could not be booked yet")
     raise AssertionError("unreachable")

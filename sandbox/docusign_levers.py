@@ -161,6 +161,10 @@ def _delete(world: World, envelope: Record, body: Record) -> None:
     life.discard(world, envelope)
 
 
+def _purge(world: World, envelope: Record, body: Record) -> None:
+    life.purge(world, envelope)
+
+
 def _edit(world: World, envelope: Record, body: Record) -> None:
     """Contracts edits a draft in DocuSign's own pages: field values, subject, who signs in a role."""
     if envelope["status"] != "created":
@@ -190,6 +194,7 @@ _ACTS: dict[str, tuple[_Act, tuple[str, ...]]] = {
     "expire": (_expire, ()),
     "send": (_send, ()),
     "delete": (_delete, ()),
+    "purge": (_purge, ()),
     "edit": (_edit, ("emailSubject", "signers", "tabs")),
 }
 

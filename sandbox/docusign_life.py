@@ -134,6 +134,14 @@ def discard(world: World, envelope: Record) -> None:
     announce(world, envelope, "envelope-deleted")
 
 
+def purge(world: World, envelope: Record) -> None:
+    """A deleted draft leaves the recycle bin: no API path knows it any more (docusign.md §5)."""
+    if envelope["status"] not in ("created", "deleted"):
+        raise WrongState(f"only a draft can be purged, not one that is {envelope['status']}")
+    world.store.delete("docusign.envelopes", envelope["envelopeId"])
+    world.effect("draft purged", **facts(envelope))
+
+
 def edited(world: World, envelope: Record, **what: Any) -> None:
     """Notes that a draft (or its custom fields) was changed."""
     _touch(world, envelope)

@@ -23,8 +23,8 @@ from tasks.office import office
 from tasks.runs import runs_tagged
 from tasks.step import step
 from vendors.docusign import Envelope, EnvelopeDraft, RoleAssignment
+from vendors.errors import NotFound, Unavailable, VendorError
 from vendors.errors import Refused as VendorRefused
-from vendors.errors import Unavailable, VendorError
 
 CUSTOMER_SIGNED = "customer-signed"
 AWAITED = "envelope-awaited"
@@ -216,22 +216,35 @@ async def read_envelopes_of(reference: str, envelope_id: str, run_id: str) -> tu
 
     `run_id`: the procedure's own run, which may be gone. An envelope that bears another reference, or none, is nobody's
     evidence here, whoever gave its id. Where one can't be read by itself, DocuSign's list is the second way; raises
-    what the vendor's client raises.
+    what the vendor's client raises. One that DocuSign doesn't know is left out where a later one stands in its place:
+    a deleted draft (docusign.md §5).
     """
     docusign, now = office().docusign, office().clock.now()
     found = await docusign.find_by_custom_field(REFERENCE_FIELD, reference, now - FIND_SINCE)
     given, drafted = [envelope_id] if envelope_id else [], await drafted_by(run_id, reference)
     ids = dict.fromkeys([*given, *drafted, *(one.envelope_id for one in found)])
-    readings = []
+    readings, unknown = [], list[NotFound]()
     for one in ids:
         try:
             readings.append(read_envelope(await docusign.envelope(one), office().clock.now()))
-        except VendorError:
+        except VendorError as error:
             listed = await docusign.envelopes([one])
-            if not listed:
+            if listed:
+                readings.append(read_envelope(listed[0], office().clock.now()))
+            elif isinstance(error, NotFound):
+                unknown.append(error)
+            else:
                 raise
-            readings.append(read_envelope(listed[0], office().clock.now()))
-    return tuple(reading for reading in readings if reading.reference == reference)
+    ours = tuple(reading for reading in readings if reading.reference == reference)
+    if len(unknown) > replaced_and_unread(ours):
+        raise unknown[0]
+    return ours
+
+
+def replaced_and_unread(readings: tuple[EnvelopeReading, ...]) -> int:
+    """How many editions were followed by one of these, and are not among them."""
+    read = {reading.edition for reading in readings}
+    return max(read, default=0) - len(read)
 
 
 async def drafted_by(run_id: str, reference: str) -> list[str]:
@@ -375,15 +388,21 @@ class StillADraft(StillOpen):
     """It was never sent, so it can't be voided (docusign.md §7); somebody can send it, until it is deleted."""
 
 
-@step(key=lambda envelope_id, reason, replaced: envelope_id)
-async def void_agreement(envelope_id: str, reason: str, replaced: bool = False) -> Voided:
+@step(key=lambda envelope_id, reason, replaced, unsent: envelope_id)
+async def void_agreement(envelope_id: str, reason: str, replaced: bool = False, unsent: bool = False) -> Voided:
     """Take an envelope back, if it is still under way; a signature may have been faster (docusign.md §7).
 
-    `replaced`: another agreement takes its place, so an unsent draft may not be left behind either. Raises `StillOpen`
-    as long as it can still be signed, `StillADraft` as long as such a draft is there (I3).
+    `replaced`: another agreement takes its place, so an unsent draft may not be left behind either. `unsent`: it is our
+    own draft that never went out, so that one which DocuSign doesn't know any more was deleted (docusign.md §5). Raises
+    `StillOpen` as long as it can still be signed, `StillADraft` as long as such a draft is there (I3).
     """
     docusign = office().docusign
-    envelope = await docusign.envelope(envelope_id)
+    try:
+        envelope = await docusign.envelope(envelope_id)
+    except NotFound:
+        if not unsent:
+            raise
+        return Voided(envelope_id=envelope_id, status="deleted")
     if envelope.status in ("sent", "delivered", "signed"):
         with contextlib.suppress(VendorRefused):  # finished in this very moment: the reading below says how
             await docusign.void(envelope_id, reason[:200])

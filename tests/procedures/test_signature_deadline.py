@@ -239,6 +239,61 @@ async def test_renewed_unsigned_a_person_has_seven_days(bench: Bench) -> None:
     assert await bench.waits_for(run) == "late-signature", "the bridge's run sees that a person has ended it"
 
 
+TWO = {"further_lines": "2 | Power BI Pro | Power BI Pro"}
+
+
+def move_second_end(bench: Bench, found: Bridge, by: timedelta) -> datetime:
+    """Pax8 began the second line so much later; the end of its month."""
+    end = found.dates.commitment_end + by
+    bench.sandbox.post(f"pax8/subscriptions/{found.ids.subscriptions[1]}/term", {"end": end.isoformat()})
+    return end
+
+
+async def test_a_line_that_has_not_renewed_is_booked_beside_one_that_has(bench: Bench) -> None:
+    """One line's month is over, the other's isn't: its cut-off has passed, so it is booked, and the customer told of
+    it; the one that went on is a person's (B7, I4)."""
+    run = await bought(bench, **TWO)
+    found = await the_bridge(bench, run)
+    move_second_end(bench, found, 4 * DAY)
+    bench.sandbox.set_clock(found.dates.commitment_end + 2 * DAY)
+    [planned] = await deadline_runs(bench, run)
+    assert_ended_as(await bench.segment(planned), "Handed to a person")
+    renewed, ending = found.ids.subscriptions
+    assert [one["subscription"] for one in booked(bench)] == [ending], booked(bench)
+    [mail] = mails(bench, to=TOM, subject="a person must act by")
+    assert "renewed unsigned" in mail.text and renewed in mail.text and ending not in mail.text
+    [told] = mails(bench, to=ADA, subject="cancelled")
+    assert "Power BI Pro" in told.text and "Visio" not in told.text
+    [guard] = await bench.runs("guard-end")
+    assert f"guard-of:{ending}" in guard.tags
+
+
+async def test_lines_with_other_ends_are_booked_each_after_its_own_cut_off(bench: Bench, no_patience: None) -> None:
+    """B7: until its own cut-off a line may be signed; nobody is asked to book what is only not due yet. Cut off right
+    after the first booking, the next segment tells of it."""
+    run = await bought(bench, **TWO)
+    found = await the_bridge(bench, run)
+    second = move_second_end(bench, found, 9 * DAY)
+    first_line, second_line = found.ids.subscriptions
+    bench.sandbox.set_clock(found.dates.cut_off + 2 * MINUTE)
+    [planned] = await deadline_runs(bench, run)
+    no_mail = {"vendor": "graph", "method": "POST", "path": "/messages$", "kind": "500-before", "times": 999}
+    bench.sandbox.post("faults", no_mail)
+    for _ in range(2):
+        assert (await bench.segment(planned)).name == "PutOff"
+        bench.sandbox.http.delete("faults").raise_for_status()
+        assert [one["subscription"] for one in booked(bench)] == [first_line]
+    [told] = mails(bench, to=ADA, subject="cancelled")
+    assert "Visio" in told.text and "Power BI Pro" not in told.text
+    assert not mails(bench, to=TOM, subject="a person must act")
+    await pass_to(bench, second - 2 * DAY)
+    assert_done(await bench.state(planned))
+    assert [one["subscription"] for one in booked(bench)] == [first_line, second_line]
+    _, told = mails(bench, to=ADA, subject="cancelled")
+    assert "Power BI Pro" in told.text and "Visio" not in told.text
+    assert len(await bench.runs("guard-end")) == 2
+
+
 async def test_signed_in_time_while_nothing_ran_it_is_kept(bench: Bench) -> None:
     """Signed before the cut-off, looked at after the month's end: it renewed under a signed agreement."""
     run = await bought(bench)
@@ -308,7 +363,8 @@ async def test_denied_access_is_told_at_once_with_the_date_and_tried_on(bench: B
         mail.text
     )
     assert f"{found.dates.person_by:%B %Y}" in mail.subject and "09:00" in mail.subject, mail.subject
-    assert tickets(bench, ":deadline")[0]["priority"] == TOP
+    assert "Look at the agreement in DocuSign first" in mail.text, "what is signed is not to be cancelled"
+    assert tickets(bench, ":hindered")[0]["priority"] == TOP
     bench.sandbox.post("faults", {"vendor": "pax8", "path": "/subscriptions", "kind": "403", "times": 999})
     bench.sandbox.set_clock(found.dates.cut_off + 3 * HOUR)
     assert (await bench.segment(planned)).name == "PutOff", "not even the month's end can be read: tried on"
@@ -337,7 +393,9 @@ async def test_an_unreadable_month_is_a_persons_in_time(bench: Bench, no_patienc
     assert f"{found.dates.person_by:%B %Y}" in mail.subject and "09:00" in mail.subject, mail.subject
     bench.sandbox.set_clock(found.dates.person_by + MINUTE)
     assert_ended_as(await bench.segment(planned), "Handed to a person")
-    assert booked(bench) == [] and len(mails(bench, to=TOM, subject="a person must act")) == 1
+    first, last = mails(bench, to=TOM, subject="a person must act")
+    assert "We go on trying" in first.text and "it is yours alone" in last.text
+    assert booked(bench) == []
 
 
 async def test_a_month_that_nobody_knows_is_a_persons_today(bench: Bench) -> None:
@@ -353,6 +411,28 @@ async def test_a_month_that_nobody_knows_is_a_persons_today(bench: Bench) -> Non
     bench.sandbox.set_clock(found.dates.cut_off + 8 * DAY)
     assert (await bench.segment(planned)).is_failed()
     assert mails(bench, to=TOM, subject="can't go on by itself")
+
+
+async def test_what_stands_in_the_way_later_is_told_of_too(bench: Bench) -> None:
+    """DocuSign denied access, and was told of; mended, but Pax8 refuses every booking: nobody would look again."""
+    run = await bought(bench)
+    found = await the_bridge(bench, run)
+    bench.sandbox.post("faults", {"vendor": "docusign", "path": "/envelopes", "kind": "403", "times": 999})
+    bench.sandbox.set_clock(found.dates.cut_off + 2 * MINUTE)
+    [planned] = await deadline_runs(bench, run)
+    assert (await bench.segment(planned)).name == "PutOff"
+    bench.sandbox.http.delete("faults").raise_for_status()
+    bench.sandbox.post("pax8/booked-end", {"mode": "refused"})
+    for hours in (3, 6):
+        bench.sandbox.set_clock(found.dates.cut_off + hours * HOUR)
+        assert (await bench.segment(planned)).name == "PutOff"
+    first, second = mails(bench, to=TOM, subject="a person must act")
+    assert "denies access" in first.text and "can't be cancelled on that date" in second.text
+    bench.sandbox.set_clock(found.dates.person_by + MINUTE)
+    assert_ended_as(await bench.segment(planned), "Handed to a person")
+    last = mails(bench, to=TOM, subject="a person must act")[2:]
+    assert ["it is yours alone" in one.text for one in last] == [True]
+    assert [len(tickets(bench, cause)) for cause in (":hindered", ":deadline", ":unbooked")] == [1, 1, 1]
 
 
 async def test_denied_access_at_the_last_moment_is_a_persons_alone(bench: Bench) -> None:
@@ -413,7 +493,7 @@ async def test_an_answer_that_never_came_is_found_done_or_done_later(bench: Benc
         await bench.reconcile()
     [mail] = mails(bench, to=TOM, subject="a person must act")
     assert "can't be read or written" in mail.text
-    assert tickets(bench, ":deadline")[0]["priority"] == TOP
+    assert tickets(bench, ":hindered")[0]["priority"] == TOP
     assert len(booked(bench)) == 0 and (await bench.state(planned)).name == "PutOff"
     await bench.reconcile()
     await bench.reconcile()
@@ -457,7 +537,7 @@ async def test_unreadable_for_days_it_is_a_persons(bench: Bench, no_patience: No
     assert_ended_as(await bench.segment(planned), "Handed to a person")
     [mail] = mails(bench, to=TOM, subject="a person must act")
     assert "DocuSign" in mail.text and booked(bench) == []
-    assert tickets(bench, ":deadline")[0]["priority"] == TOP
+    assert tickets(bench, ":unread")[0]["priority"] == TOP
     bench.sandbox.http.delete("faults").raise_for_status()
     bench.sandbox.post(
         f"pax8/subscriptions/{found.ids.subscriptions[0]}/end", {"end": found.dates.commitment_end.isoformat()}
@@ -515,6 +595,7 @@ async def test_a_signature_on_an_agreement_that_a_later_one_replaced_is_a_person
     assert_ended_as(await bench.segment(planned), "Handed to a person")
     [mail] = mails(bench, to=TOM, subject="a person must act")
     assert "a later one had replaced" in mail.text and booked(bench) == []
+    assert "Book the end" not in mail.text, "whoever follows that cancels what was signed"
     assert ordered(bench) == [VISIO]
 
 
@@ -676,6 +757,24 @@ async def test_only_we_are_missing_and_two_business_days_before_a_person_decides
     assert booked(bench) == [] and ordered(bench) == [VISIO]
 
 
+async def test_countersigned_late_with_nobody_to_go_on_is_a_persons(bench: Bench) -> None:
+    """The bridge's own run is gone: who countersigns in the last days would wait for what nobody does (I4)."""
+    run = await bought(bench)
+    found = await the_bridge(bench, run)
+    [planned] = await deadline_runs(bench, run)
+    envelope = await bench.envelope(run)
+    bench.sandbox.post(f"envelopes/{envelope}/sign", {"by": "customer"})
+    await delete(run)
+    bench.sandbox.set_clock(found.dates.person_by + MINUTE)
+    await bench.segment(planned)
+    assert await bench.waits_for(planned) == "unsigned-by-us"
+    bench.sandbox.post(f"envelopes/{envelope}/sign", {"by": "msp"})
+    assert_ended_as(await bench.answer(planned, action="look again", decided_by=WEBHOOK), "Handed to a person")
+    [ticket] = tickets(bench, ":signed")
+    assert ticket["priority"] == TOP and "own run" in ticket["description"]
+    assert booked(bench) == [] and mails(bench, to=TOM, subject="a person must act")
+
+
 # The month's end
 
 
@@ -709,7 +808,7 @@ async def test_a_month_without_an_end_is_a_persons(bench: Bench) -> None:
     assert mails(bench, to=TOM, subject="Pax8 shows no end of the term")
     await pass_to(bench, found.dates.cut_off + 2 * MINUTE)
     assert_ended_as(await bench.state((await deadline_runs(bench, run))[0]), "Handed to a person")
-    assert "shows no end of the month" in tickets(bench, ":deadline")[0]["description"]
+    assert "shows no end of the month" in tickets(bench, ":no-end")[0]["description"]
     bench.sandbox.post(f"pax8/subscriptions/{found.ids.subscriptions[0]}/end", {"end": "now"})
     await pass_to(bench, found.dates.cut_off + 6 * HOUR)
     assert await bench.waits_for(run) == "late-signature"

@@ -5,6 +5,7 @@ from uuid import UUID
 
 import pytest
 
+from rules.calendar import day_in_words
 from tests.procedures import bridges
 from tests.procedures.bridges import bought, give_prices
 from tests.procedures.harness import Bench
@@ -123,6 +124,73 @@ async def test_a_draft_that_contracts_sends_meanwhile_is_voided(bench: Bench) ->
     await bench.segment(run)
     assert await bench.waits_for(run) == "agreement-2"
     assert sorted(papers(bench)) == ["created", "voided"]
+
+
+async def test_a_deleted_draft_that_docusign_knows_no_more_holds_nothing_up(bench: Bench) -> None:
+    """docusign.md §5: it may still return a deleted one, or not. Neither the run nor its deadline may stick on it."""
+    run = await draft_of_annual(bench)
+    annual = await bench.envelope(run)
+    await mind_changed(bench, run)
+    assert is_put_off(await bench.state(run))
+    bench.sandbox.post(f"envelopes/{annual}/purge")
+    await bench.segment(run)
+    assert await bench.waits_for(run) == "agreement-2"
+    assert papers(bench) == ["created"]
+    await bench.answer(run, action="release the agreement", decided_by=ROBERTA)
+    bench.sandbox.advance(seconds=700)
+    await bench.reconcile()
+    assert papers(bench) == ["sent"]
+    found = await bridges.pass_the_cut_off(bench, run)
+    assert_done(await bench.state((await bridges.deadline(bench, run)).id))
+    assert len(bridges.booked(bench)) == 1
+    assert mails(bench, ADA, f"it ends on {day_in_words(found.dates.term_end)}")
+
+
+async def test_an_agreement_that_was_out_and_is_unknown_is_not_taken_for_deleted(bench: Bench) -> None:
+    """Whatever took it away: it may have been signed, so no other one is drafted, and nothing is cancelled."""
+    run = await bought(bench, **ANNUAL)
+    annual = await bench.envelope(run)
+    record = bench.sandbox.get(f"records/docusign.envelopes/{annual}")
+    refuse_voids(bench)
+    await mind_changed(bench, run)
+    bench.sandbox.change("docusign.envelopes", annual, status="created")
+    bench.sandbox.post(f"envelopes/{annual}/purge")
+    assert record["status"] == "sent"
+    assert (await bench.segment(run)).is_failed()
+    found = await bridges.the_bridge(bench, run)
+    bench.sandbox.set_clock(found.dates.cut_off + 2 * bridges.MINUTE)
+    planned = await bridges.deadline(bench, run)
+    assert is_put_off(await bench.segment(planned.id))
+    assert papers(bench) == [] and not bridges.booked(bench)
+    assert mails(bench, TOM, "a person must act")
+
+
+@pytest.mark.parametrize("by", ["deadline", "nobody"])
+@pytest.mark.parametrize("why", ["mind", "seats"])
+async def test_taken_back_only_after_the_cut_off_no_other_agreement_follows(bench: Bench, why: str, by: str) -> None:
+    """The bridge ends: a new agreement for it, sent by itself perhaps, would say the contrary (B7, Y4, S1)."""
+    run = await bought(bench, **(ANNUAL if why == "mind" else {}))
+    found = await bridges.the_bridge(bench, run)
+    refuse_voids(bench)
+    if why == "mind":
+        await mind_changed(bench, run)
+    else:
+        assert_done(
+            await confirm(bench, await launch(bench, more(product="Visio Plan 1", seats_now=3, seats_wanted=5)))
+        )
+        await bench.play_all()
+    assert is_put_off(await bench.state(run))
+    bench.sandbox.set_clock(found.dates.cut_off + 2 * bridges.MINUTE)
+    if by == "deadline":
+        assert_done(await bench.segment((await bridges.deadline(bench, run)).id))
+    bench.sandbox.http.delete("faults").raise_for_status()
+    assert_ended_as(await bench.segment(run), "Ended unsigned")
+    assert papers(bench) == ["voided"]
+    assert len(bridges.booked(bench)) == 1
+    assert not mails(bench, subject="sent anew")
+    assert len(mails(bench, ADA, "cancelled, it ends on")) == 1
+    await bench.reconcile()
+    assert len(bridges.booked(bench)) == 1 and papers(bench) == ["voided"]
 
 
 async def test_a_procedure_ends_with_its_draft_unsent_and_with_no_paper_out(bench: Bench) -> None:
