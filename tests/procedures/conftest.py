@@ -215,3 +215,9 @@ async def no_settling(deployments: dict[str, Any]) -> AsyncIterator[None]:
     await kept.model_copy(update={"order_settle_seconds": 0.0}).asave("main", overwrite=True)
     yield
     await kept.asave("main", overwrite=True)
+
+
+@pytest.fixture
+def no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A vendor's fault isn't tried again within the segment: the next segment does."""
+    monkeypatch.setattr("tasks.step.TRANSIENT", ())

@@ -9,12 +9,12 @@ import httpx
 from prefect.client.orchestration import get_client
 
 from tests.procedures.bridges import MINUTE, answer_terms, booked, bought, deadline, offered, the_bridge
+from tests.procedures.deadlines import books_end, right_after
 from tests.procedures.harness import Bench
 from tests.procedures.people import assert_done, assert_ended_as, mails, notes, ordered, settings
 from tests.procedures.requests import ADA, TOM
 from tests.procedures.test_bridge_confirmation import read_as
 from tests.procedures.test_bridge_ends import ANNUAL, REQUEST, listed
-from tests.procedures.test_signature_deadline import books_end, right_after
 
 VISIO = ("Visio Plan 1", 3, "Monthly")
 GONE = {"action": "withdraw", "decided_by": TOM, "note": "They went elsewhere."}
