@@ -10,7 +10,7 @@ from rules.events import DeadlinePassed, Decided, Event
 from tasks import bridge_letters
 from tasks.bridges import Bridge, all_booked, assert_all_booked, book_deadline, close_the_bridge, dates_now
 from tasks.case import Case, Ended
-from tasks.ending import SEVEN_DAYS, month_began
+from tasks.ending import SEVEN_DAYS, TermReading, has_renewed, month_began, read_term
 from tasks.forms import BridgeEndForm
 from tasks.office import office
 from tasks.tickets import open_ticket
@@ -33,7 +33,10 @@ async def tell_of_another_end(case: Case, bought: Bridge, dates: BridgeDates) ->
         return
     calendar = office().settings.calendar
     await book_deadline(bought.ids, dates.cut_off)
-    if bought.dates.commitment_end <= case.now() < dates.commitment_end:
+    ends, now = await ends_now(bought), case.now()
+    if all(calendar.term_end(before) == calendar.term_end(end) for before, end, _ in ends):
+        return  # a line has ended as it should, and the others go on to their own ends
+    if any(has_renewed(term, now) if term.started else before <= now < end for before, end, term in ends):
         began = calendar.term_end(month_began(dates.commitment_end))
         until = began + SEVEN_DAYS
         what = bridge_letters.renewed_unsigned(began, until)
@@ -46,6 +49,17 @@ async def tell_of_another_end(case: Case, bought: Bridge, dates: BridgeDates) ->
     )
     await case.record(f"end moved {dates.term_end}", what, by="Pax8")
     await hand_over_ticket(case, bought, f"moved-{dates.term_end:%Y%m%d}", f"{what} Tell the customer.", "today")
+
+
+async def ends_now(bought: Bridge) -> list[tuple[datetime, datetime, TermReading]]:
+    """The end of each line that goes on: as it was when the bridge was bought, and as Pax8 shows it now."""
+    before = {one.subscription_id: one.renews or bought.dates.commitment_end for one in bought.licences}
+    terms = [await read_term(one) for one in bought.ids.subscriptions]
+    return [
+        (before.get(term.subscription_id, bought.dates.commitment_end), term.commitment_end, term)
+        for term in terms
+        if term.status != "Cancelled" and term.commitment_end is not None
+    ]
 
 
 async def hand_over_ticket(case: Case, bought: Bridge, key: str, what: str, by_when: str) -> None:

@@ -13,12 +13,13 @@ from rules.envelope import signed_by_customer
 from rules.events import DeadlinePassed, Event, Signed
 from rules.people import Person
 from tasks import agreements, bridge_letters
-from tasks.bridges import Bridge, all_booked, book_guard, close_the_bridge, reminder_done, take_off_deadline
+from tasks.bridges import Bridge, all_booked, book_guard, close_the_bridge, has_guard, reminder_done, take_off_deadline
 from tasks.case import Case, Ended
 from tasks.ending import NOT_BOOKED, EndNotAgreed, TermReading, book_dead_end, read_term
 from tasks.forms import LookForm
 from tasks.office import office
 from tasks.waiting import Wait, wait_for
+from vendors.errors import NotFound
 
 LATER = timedelta(hours=4)
 DAY = timedelta(days=1)
@@ -36,7 +37,7 @@ async def will_not_be_signed(case: Case, paper: Meanwhile, bought: Bridge, event
     await case.record("no agreement", f"{name}: {why}", by=by)
     try:
         booked = [await book_dead(case, bought, one) for one in bought.ids.subscriptions]
-    except NOT_BOOKED as unbooked:
+    except (*NOT_BOOKED, NotFound) as unbooked:  # not found: the agreement was purged when it was taken back
         if await customer_had_signed(case, paper):
             what = (
                 f"{name}: {why} But the customer has signed: agree with them, and have it signed anew or book its end"
@@ -104,21 +105,30 @@ async def until_the_deadline(case: Case, paper: Meanwhile, bought: Bridge, name:
 
 
 async def tell_it_ends(case: Case, bought: Bridge, why: str) -> None:
-    """The customer, contracts, senior, requester and billing are told that the bridge ends (B7)."""
-    request, settings = case.request, office().settings
+    """The customer, contracts, senior, requester and billing are told that the bridge ends (B7).
+
+    Of lines whose own cut-off had passed before, the deadline's run has told them.
+    """
+    request, settings, calendar = case.request, office().settings, office().settings.calendar
+    told = await case.journal.put(
+        "told-by-deadline", [one for one in bought.ids.subscriptions if await has_guard(one, "unsigned")]
+    )
+    new = [one for one in bought.licences if one.subscription_id not in told] or list(bought.licences)
+    some = "".join(f" {one.subscription_id}" for one in new) if len(new) < len(bought.licences) else ""
+    terms = [await read_term(one.subscription_id) for one in new]
+    ends = [calendar.term_end(term.commitment_end) for term in terms if term.commitment_end is not None]
+    last = max(ends, default=bought.dates.term_end)
     await case.send(
         bridge_letters.ends_for_customer(
-            "bridge-ends",
+            f"bridge-ends{some}",
             bridge_letters.customers(request),
-            bought.what,
-            bought.dates.term_end,
+            ", ".join(f"{one.seats} × {one.product_name}" for one in new),
+            last,
             request.licence_users,
             why,
             case.requester,
         )
     )
-    lines = tuple(
-        (one.product_name, f"{one.seats} seats, subscription {one.subscription_id}") for one in bought.licences
-    )
+    lines = tuple((one.product_name, f"{one.seats} seats, subscription {one.subscription_id}") for one in new)
     to = (case.requester, settings.contracts, request.senior, settings.billing)
-    await case.send(bridge_letters.ends_for_us("bridge-ends-us", case, to, lines, bought.dates.term_end, why))
+    await case.send(bridge_letters.ends_for_us(f"bridge-ends-us{some}", case, to, lines, last, why))

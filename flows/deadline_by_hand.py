@@ -48,6 +48,10 @@ class ByHand(Frozen):
     by_when: str = ""
 
 
+Rest = list[tuple[ByHand, list[TermReading]]]
+"""What a person is to do, each with the lines that it is about."""
+
+
 def renewed_unsigned(renewed: list[TermReading]) -> ByHand:
     """The month has renewed although nobody signed: a person has seven days to get out of it (pax8.md §7)."""
     until = office().settings.calendar.term_end(exit_until(renewed))
@@ -68,18 +72,40 @@ def last_moment(live: list[TermReading]) -> datetime:
     return calendar.start_of(min(days)) + timedelta(hours=9) if days else office().clock.now()
 
 
+async def keep_last_moment(case: Case, live: list[TermReading]) -> None:
+    """Remember the last safe moment of what goes on, for a time when Pax8 can't be read."""
+    await case.journal.put(f"last-moment-{case.now():%Y%m%d%H%M%S}", last_moment(live).isoformat())
+
+
+def last_moment_kept(case: Case) -> datetime | None:
+    """The last safe moment as it was remembered last; None where it never was."""
+    kept = case.journal.starting("last-moment-")
+    return datetime.fromisoformat(kept[max(kept)]) if kept else None
+
+
+def still_ours(case: Case, terms: list[TermReading]) -> list[TermReading]:
+    """The lines that are not booked, and that no person has alone since their own last safe moment."""
+    given_up = case.journal.starting("given-up-")
+    return [term for term in terms if not is_booked(term) and f"given-up-{term.subscription_id}" not in given_up]
+
+
 async def tell_by_hand(case: Case, ids: BridgeIds, live: list[TermReading], told: ByHand) -> str:
-    """A top-priority ticket and a mail with the date by which a person must act (decision 6)."""
+    """A top-priority ticket and a mail with the date by which a person must act (decision 6).
+
+    Once for a cause and these lines: another line that has the same trouble later is told of, too.
+    """
     calendar = office().settings.calendar
     ends = [term.term_end for term in live if term.term_end]
     by_when = told.by_when or (calendar.in_words(last_moment(live)) if ends else "today")
     names = "; ".join(f"{term.product_name} ({term.subscription_id})" for term in live) or ", ".join(ids.subscriptions)
     what = f"{told.todo}: {names}. {told.why}"
-    ticket = await office().autotask.ticket(ids.ticket_id)
-    await open_ticket(f"{ids.reference}:{told.cause}", ticket.company_id, case.title, what, case.requester, 1, True)
+    lines = {term.subscription_id for term in live}
+    some = "" if lines in (set(), set(ids.subscriptions)) else "".join(f"-{one[:8]}" for one in sorted(lines))
+    ticket, key = await office().autotask.ticket(ids.ticket_id), f"{told.cause}{some}"
+    await open_ticket(f"{ids.reference}:{key}", ticket.company_id, case.title, what, case.requester, 1, True)
     otherwise = "Otherwise the bridge renews for another month."
     to = (case.requester, await colleague(ids.senior), office().settings.contracts)
-    await case.send(bridge_letters.by_hand(f"by-hand-{told.cause}", case, to, what, by_when, otherwise))
+    await case.send(bridge_letters.by_hand(f"by-hand-{key}", case, to, what, by_when, otherwise))
     return what
 
 
@@ -94,18 +120,22 @@ async def hindered(case: Case, ids: BridgeIds, fault: VendorError) -> State[Any]
     why = f"{fault.vendor} can't be read or written ({fault.what}): {fault.message.rstrip('.')}."
     last: datetime | None
     try:
-        live = [term for one in ids.subscriptions if not is_booked(term := await read_term(one))]
+        live = still_ours(case, [await read_term(one) for one in ids.subscriptions])
         if not live:
             return None
         last = last_moment(live)
     except VendorError:
         live, bought = [], await remembered(ids)
-        last = bought.dates.person_by if bought is not None else None
+        last = last_moment_kept(case) or (bought.dates.person_by if bought is not None else None)
     if last is not None and case.now() >= last:
-        return await hand_rest_to_person(case, ids, live, ByHand(cause="unread", todo=LOOK_FIRST, why=why + NO_MORE))
+        return await hand_rest_to_person(
+            case, ids, [(ByHand(cause="unread", todo=LOOK_FIRST, why=why + NO_MORE), live)]
+        )
     if lasting or put_off_so_far(case) >= PUT_OFFS_UNTOLD:
         by_when = office().settings.calendar.in_words(last) if last is not None else "today"
-        told = ByHand(cause="hindered", todo=LOOK_FIRST, why=f"{why} We go on trying.", by_when=by_when)
+        told = ByHand(
+            cause=f"hindered-{fault.vendor.lower()}", todo=LOOK_FIRST, why=f"{why} We go on trying.", by_when=by_when
+        )
         with suppress(*TRANSIENT):
             await tell_by_hand(case, ids, live, told)
     since = datetime.fromisoformat(str(await case.journal.put("hindered-since", case.now().isoformat())))
@@ -115,13 +145,13 @@ async def hindered(case: Case, ids: BridgeIds, fault: VendorError) -> State[Any]
     raise AssertionError("unreachable")
 
 
-async def hand_rest_to_person(case: Case, ids: BridgeIds, live: list[TermReading], told: ByHand) -> State[Any]:
+async def hand_rest_to_person(case: Case, ids: BridgeIds, rest: Rest) -> State[Any]:
     """Part of a bridge can't be booked: that is a person's; of the lines that do end, everybody is told (B7, P15)."""
-    handed = await hand_to_person(case, ids, live, told)
-    left = {term.subscription_id for term in live}
+    handed = await hand_over(case, ids, rest)
+    left = {term.subscription_id for _, lines in rest for term in lines}
     try:
         ended = [
-            term for one in ids.subscriptions if live and one not in left and is_booked(term := await read_term(one))
+            term for one in ids.subscriptions if left and one not in left and is_booked(term := await read_term(one))
         ]
     except VendorError:  # then nobody knows whether any line ends: all of them are the person's
         ended = []
@@ -133,7 +163,12 @@ async def hand_rest_to_person(case: Case, ids: BridgeIds, live: list[TermReading
 
 async def hand_to_person(case: Case, ids: BridgeIds, live: list[TermReading], told: ByHand) -> State[Any]:
     """What can't be booked or confirmed becomes a person's, and this run ends as that."""
-    what = await tell_by_hand(case, ids, live, told)
+    return await hand_over(case, ids, [(told, live)])
+
+
+async def hand_over(case: Case, ids: BridgeIds, rest: Rest) -> State[Any]:
+    """Each cause with its lines becomes a person's, and this run ends as that."""
+    what = " ".join([await tell_by_hand(case, ids, lines, told) for told, lines in rest])
     await case.record("handed to a person", what)
     await wake_procedure(ids, "the deadline was handed to a person")
     await case.show("Handed to a person")

@@ -27,7 +27,10 @@ async def tell_everybody(case: Case, ids: BridgeIds, terms: list[TermReading], w
     `whole`: nothing of the bridge is left to book, so that the reminder is done. Of a line that turned up after the
     others were booked and told of, everybody is told by itself.
     """
+    booked = terms
     terms, late = await not_told_of(case, terms, whole)
+    if not terms:
+        return await told_before(case, ids, booked, whole)
     settings, calendar = office().settings, office().settings.calendar
     request = await request_of(ids)
     ends = {term.subscription_id: calendar.term_end(term.booked or term.commitment_end or case.now()) for term in terms}
@@ -67,16 +70,31 @@ async def tell_everybody(case: Case, ids: BridgeIds, terms: list[TermReading], w
     return Completed(message=f"{what}: unsigned at the cut-off, booked to end on {last}; everybody was told.")
 
 
+async def told_before(case: Case, ids: BridgeIds, terms: list[TermReading], whole: bool) -> State[Any]:
+    """Another run of this deadline has told everybody of every line: guards come last, and each has its own."""
+    what = ", ".join(f"{term.seats} × {term.product_name}" for term in terms)
+    if whole:
+        await complete_ticket(ids.reminder_id, f"Everybody was told that it ends. ({ids.reference})")
+    await wake_procedure(ids, "the cut-off passed unsigned")
+    await case.show("Done")
+    return Completed(message=f"{what}: booked to end; everybody was told before.")
+
+
 async def not_told_of(case: Case, terms: list[TermReading], whole: bool) -> tuple[list[TermReading], str]:
     """The lines that no other run of this deadline has told of, by their ends' guards, and what marks them if only
-    some; all where each has its guard. Found once for this run and these lines: its own guards come last."""
+    some; none where each has its guard. Found once for this run and these lines: its own guards come last."""
     guards = {one: runs_tagged([GUARD, f"guard-of:{one}"]) for one in (term.subscription_id for term in terms)}
     key = "told-of" if whole else f"told-of-{'-'.join(sorted(one[:8] for one in guards))}"
     kept = await case.journal.put(key, [one for one, runs in guards.items() if not [run async for run in runs]])
     new = [one for one in terms if one.subscription_id in kept]
-    if not new or len(new) == len(terms):
+    if whole and len(new) == len(terms):
         return terms, ""
-    return new, "".join(f" {one.subscription_id}" for one in new)
+    return new, in_key(new)
+
+
+def in_key(terms: list[TermReading]) -> str:
+    """What marks the telling of some lines, so that of the others everybody is told by itself."""
+    return "".join(f" {one.subscription_id}" for one in terms)
 
 
 async def the_customers_people(ids: BridgeIds, request: CheckedRequest | None) -> tuple[Person, ...]:

@@ -18,12 +18,15 @@ from flows.deadline_by_hand import (
     SETTLE,
     TRY_AGAIN,
     ByHand,
+    Rest,
     exit_until,
     hand_rest_to_person,
     hand_to_person,
     hindered,
+    keep_last_moment,
     last_moment,
     renewed_unsigned,
+    still_ours,
     tell_by_hand,
 )
 from flows.deadline_signed import nothing_to_do, only_ours_is_missing, only_we_are_missing, signed
@@ -41,8 +44,8 @@ from tasks.ending import (
     TermReading,
     assert_bought_as_bridge,
     book_unsigned_end,
+    has_renewed,
     is_booked,
-    month_began,
     read_term,
 )
 from tasks.office import office
@@ -54,8 +57,6 @@ from vendors.errors import Refused as VendorRefused
 
 AFTER = timedelta(minutes=1)
 DAY = timedelta(days=1)
-RENEWED = timedelta(days=40)
-"""A month's bridge whose term ends later than this after its start has renewed."""
 NO_END = ByHand(cause="no-end", todo=BOOK, why="Pax8 shows no end of the month, so none can be booked by itself.")
 RENEWED_LONG_AGO = (
     "It renewed unsigned more than seven days ago: the vendor refunds nothing any more. We book its end after the next "
@@ -194,12 +195,13 @@ async def decide_and_act(case: Case, ids: BridgeIds, terms: list[TermReading]) -
     if verdict is Verdict.SIGNED:
         return await act_on_signed(case, ids, live)
     renewed = [term for term in live if has_renewed(term, case.now())]
-    if not renewed and not are_due(live or terms, case.now()):
-        if live and verdict is Verdict.UNSIGNED:
-            await tell_of_what_ends(case, ids, terms)
+    in_part = bool(live) and verdict is Verdict.UNSIGNED  # other lines had an earlier cut-off: watched until its own
+    if not renewed and not in_part and not are_due(live or terms, case.now()):
         await sleep_until_cut_off(case, live or terms, "The cut-off is")
+    if in_part and not are_due(still_ours(case, live), case.now()):
+        await tell_of_what_ends(case, ids, terms)
     if live or verdict is None:
-        readings = await read_all(case, ids, terms)
+        readings = await read_all(case, ids, still_ours(case, terms) or live or terms)
         if readings is None:
             why = "DocuSign can't be read: unread is not unsigned."
             return await hand_to_person(case, ids, live, ByHand(cause="unread", todo=LOOK_FIRST, why=why + NO_MORE))
@@ -238,8 +240,8 @@ async def end_unsigned(
     gone_on: list[TermReading],
 ) -> State[Any]:
     """Unsigned: each line is booked to end once its cut-off has passed. `gone_on`: renewed already, and a person's."""
-    left = {term.subscription_id for term in gone_on}
-    live = [term for term in terms if not is_booked(term) and term.subscription_id not in left]
+    left, rest = {term.subscription_id for term in gone_on}, Rest()
+    live = [term for term in still_ours(case, terms) if term.subscription_id not in left]
     ahead = [term for term in live if not are_due([term], case.now())]
     long_ago = [term for term in ahead if has_renewed(term, case.now())]
     if long_ago:
@@ -260,16 +262,19 @@ async def end_unsigned(
         if isinstance(unbooked, Verdict):  # signed in this very minute: looked at anew
             return await decide_and_act(case, ids, terms)
         if unbooked:
-            return await try_again(case, ids, due, unbooked)
-    if ahead:
-        if endless:
-            await tell_by_hand(case, ids, endless, NO_END)
-        await tell_of_what_ends(case, ids, terms)
-        await sleep_until_cut_off(case, ahead, "Of what goes on the cut-off is")
+            await give_up_or_try_again(case, ids, due, unbooked)
     if endless:
-        return await hand_rest_to_person(case, ids, [*endless, *gone_on], NO_END)
+        rest.append((NO_END, endless))
+    rest += given_up(case, [term for term in terms if term.subscription_id not in left])
     if gone_on:
-        return await hand_rest_to_person(case, ids, gone_on, renewed_unsigned(gone_on))
+        rest.append((renewed_unsigned(gone_on), gone_on))
+    if ahead:
+        for told, lines in rest:
+            await tell_by_hand(case, ids, lines, told)
+        await tell_of_what_ends(case, ids, terms)
+        await watch_what_goes_on(case, ahead)
+    if rest:
+        return await hand_rest_to_person(case, ids, rest)
     return await tell_everybody(case, ids, [await read_term(term.subscription_id) for term in terms])
 
 
@@ -296,11 +301,16 @@ async def sleep_until_cut_off(case: Case, terms: list[TermReading], what: str) -
     await sleep_until(case, cut_off + AFTER, f"{what} {office().settings.calendar.in_words(cut_off)}")
 
 
-def has_renewed(term: TermReading, now: datetime) -> bool:
-    """Whether the bridge's month has ended without an end being booked, so that another one has begun (I4)."""
-    if term.started is None or term.commitment_end is None:
-        return False
-    return term.commitment_end - term.started > RENEWED and month_began(term.commitment_end) <= now
+async def watch_what_goes_on(case: Case, ahead: list[TermReading]) -> None:
+    """Put this run off to the next cut-off, and meanwhile to each next morning: what goes on may be signed.
+
+    Signed when other lines of the same agreement have been cancelled, it is a person's at once.
+    """
+    await keep_last_moment(case, ahead)
+    calendar, cut_off = office().settings.calendar, cut_off_of(ahead, case.now())
+    morning = calendar.start_of(calendar.day_of(case.now()) + DAY) + timedelta(hours=9)
+    what = f"Of what goes on the cut-off is {calendar.in_words(cut_off)}"
+    await sleep_until(case, min(morning, cut_off + AFTER), what)
 
 
 async def read_all(case: Case, ids: BridgeIds, live: list[TermReading]) -> tuple[EnvelopeReading, ...] | None:
@@ -335,12 +345,35 @@ async def book_all(case: Case, ids: BridgeIds, live: list[TermReading]) -> dict[
     return unbooked
 
 
-async def try_again(case: Case, ids: BridgeIds, live: list[TermReading], unbooked: dict[str, str]) -> State[Any]:
-    """A person gets it with the last safe moment; we go on trying, and see it when the person was faster."""
-    why = "; ".join(f"{one}: {reason}" for one, reason in unbooked.items()).rstrip(".") + "."
-    open_ones = [term for term in live if term.subscription_id in unbooked]
-    if case.now() >= last_moment(open_ones):
-        return await hand_rest_to_person(case, ids, open_ones, ByHand(cause="unbooked", todo=BOOK, why=why + NO_MORE))
-    await tell_by_hand(case, ids, open_ones, ByHand(cause="deadline", todo=BOOK, why=f"{why} We go on trying."))
+async def give_up_or_try_again(case: Case, ids: BridgeIds, due: list[TermReading], unbooked: dict[str, str]) -> None:
+    """A person is told with the last safe moment; we go on trying, and see it when the person was faster.
+
+    From that moment on a line is the person's alone, whatever lines go on.
+    """
+    open_ones = [term for term in due if term.subscription_id in unbooked]
+    late = [term for term in open_ones if case.now() >= last_moment([term])]
+    for term in late:
+        await case.journal.put(f"given-up-{term.subscription_id}", unbooked[term.subscription_id])
+    tried = [term for term in open_ones if term not in late]
+    if not tried:
+        return
+    for told, lines in given_up(case, late):
+        await tell_by_hand(case, ids, lines, told)
+    why = reasons({term.subscription_id: unbooked[term.subscription_id] for term in tried})
+    await tell_by_hand(case, ids, tried, ByHand(cause="deadline", todo=BOOK, why=f"{why} We go on trying."))
     await sleep_until(case, case.now() + TRY_AGAIN, "The end could not be booked yet")
-    raise AssertionError("unreachable")
+
+
+def given_up(case: Case, terms: list[TermReading]) -> Rest:
+    """What a person has alone since its last safe moment, and has not booked yet."""
+    why = {term.subscription_id: case.journal.get(f"given-up-{term.subscription_id}") for term in terms}
+    lines = [term for term in terms if why[term.subscription_id] is not None and not is_booked(term)]
+    if not lines:
+        return []
+    said = reasons({term.subscription_id: str(why[term.subscription_id]) for term in lines})
+    return [(ByHand(cause="unbooked", todo=BOOK, why=said + NO_MORE), lines)]
+
+
+def reasons(why: dict[str, str]) -> str:
+    """Why these subscriptions could not be booked, a sentence."""
+    return "; ".join(f"{one}: {reason}" for one, reason in why.items()).rstrip(".") + "."

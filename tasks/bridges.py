@@ -98,6 +98,12 @@ async def book_guard(
     await book_timed(GUARD_END, look_at, key, parameters, tags)
 
 
+async def has_guard(subscription_id: str, why: str) -> bool:
+    """Whether a booked end of that subscription is guarded for that reason: then everybody was told of it."""
+    runs = runs_tagged([GUARD, f"guard-of:{subscription_id}"])
+    return bool([run async for run in runs if run.parameters.get("why") == why])
+
+
 def parameters_of(ids: BridgeIds) -> dict[str, object]:
     """What the deadline's run is given: identifiers only (decision 6)."""
     return {

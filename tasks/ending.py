@@ -32,6 +32,10 @@ SEVEN_DAYS = timedelta(days=7)
 """How long after a renewal Pax8 still lets a month go (pax8.md §7)."""
 
 
+RENEWED = timedelta(days=40)
+"""A month's bridge whose term ends later than this after its start has renewed."""
+
+
 class TermReading(Frozen):
     """A subscription's running term as Pax8 gives it. `booked`: the booked end, None when it renews by itself.
 
@@ -136,6 +140,13 @@ def term_of(found: Subscription) -> TermReading:
 def month_began(commitment_end: datetime) -> datetime:
     """When the month that ends then began: of a bridge that renewed, the moment of its renewal."""
     return commitment_end - relativedelta(months=1)
+
+
+def has_renewed(term: TermReading, now: datetime) -> bool:
+    """Whether the bridge's month has ended without an end being booked, so that another one has begun (I4)."""
+    if term.started is None or term.commitment_end is None:
+        return False
+    return term.commitment_end - term.started > RENEWED and month_began(term.commitment_end) <= now
 
 
 class EndNotShown(Exception):

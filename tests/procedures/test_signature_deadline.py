@@ -1,8 +1,9 @@
 """B7: the deadline's run, gone, late, early, twice or lost; months' ends that differ or move; the day after (I4)."""
 
 import asyncio
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from prefect.client.orchestration import get_client
 from prefect.states import Crashed, Failed, Pending
@@ -235,6 +236,82 @@ async def test_lines_with_other_ends_are_booked_each_after_its_own_cut_off(bench
     _, told = mails(bench, to=ADA, subject="cancelled")
     assert "Power BI Pro" in told.text and "Visio" not in told.text
     assert len(await bench.runs("guard-end")) == 2
+    again = await bench.start("signature-deadline", **by_hand(found))
+    assert_done(await bench.play(again))
+    assert len(mails(bench, to=ADA, subject="cancelled")) == 2, "a later run of this deadline tells nobody anew"
+
+
+async def until_the_first_line_has_ended(bench: Bench, mode: str = "shown") -> tuple[UUID, Bridge, UUID, datetime]:
+    """Two lines whose months end nine days apart, just after the first one's cut-off."""
+    run = await bought(bench, **TWO)
+    found = await the_bridge(bench, run)
+    second = move_second_end(bench, found, 9 * DAY)
+    bench.sandbox.post("pax8/booked-end", {"mode": mode})
+    bench.sandbox.set_clock(found.dates.cut_off + 2 * MINUTE)
+    [planned] = await deadline_runs(bench, run)
+    assert (await bench.segment(planned)).name == "PutOff"
+    return run, found, planned, second
+
+
+async def test_a_line_that_a_person_has_alone_keeps_no_other_from_its_own_end(bench: Bench) -> None:
+    """B7, I4: refused until its last safe moment, the first line is a person's; the second is booked after its own
+    cut-off all the same, and everybody told of it."""
+    _, found, planned, second = await until_the_first_line_has_ended(bench, "refused")
+    first_line, second_line = found.ids.subscriptions
+    bench.sandbox.set_clock(found.dates.person_by + MINUTE)
+    assert (await bench.segment(planned)).name == "PutOff", "the other line's cut-off lies ahead"
+    alone = mails(bench, to=TOM, subject="a person must act")[-1]
+    assert "it is yours alone" in alone.text and first_line in alone.text and second_line not in alone.text
+    bench.sandbox.post("pax8/booked-end", {"mode": "shown"})
+    bench.sandbox.set_clock(second - 2 * DAY)
+    assert_ended_as(await bench.segment(planned), "Handed to a person")
+    assert [one["subscription"] for one in booked(bench)] == [second_line], "what a person has alone isn't tried again"
+    [told] = mails(bench, to=ADA, subject="cancelled")
+    assert "Power BI Pro" in told.text and "Visio" not in told.text
+
+
+async def test_signed_between_two_cut_offs_is_a_persons_within_a_day(bench: Bench) -> None:
+    """One line is cancelled, the other goes on, and now the customer signs both: somebody settles it (B7)."""
+    run, found, planned, _ = await until_the_first_line_has_ended(bench)
+    bench.sandbox.post("connect", {"mode": "lost"})
+    bench.sandbox.post(f"envelopes/{await bench.envelope(run)}/sign", {})
+    bench.sandbox.set_clock(found.dates.cut_off + DAY)
+    assert_ended_as(await bench.segment(planned), "Handed to a person")
+    [mail] = mails(bench, to=TOM, subject="a person must act")
+    assert "part of the bridge was cancelled before" in mail.text
+    assert len(booked(bench)) == 1
+
+
+async def test_declined_between_two_cut_offs_the_rest_is_told_of_by_itself(bench: Bench) -> None:
+    """The first line's end was told at its cut-off; declined after that, the customer and billing hear of the other's,
+    with its own day; and an end that came as booked is no renewal (B7)."""
+    run, _, _, second = await until_the_first_line_has_ended(bench)
+    bench.sandbox.post(f"envelopes/{await bench.envelope(run)}/decline", {})
+    await bench.play_all()
+    await bench.reconcile()
+    assert_ended_as(await bench.state(run), "Declined")
+    assert len(booked(bench)) == 2
+    first, rest = mails(bench, to=ADA, subject="cancelled")
+    assert "Visio" in first.text and "Power BI" not in first.text
+    assert "Power BI" in rest.text and "Visio" not in rest.text
+    assert day_in_words(office_day(second)) in rest.subject, rest.subject
+    assert len(mails(bench, subject="the bridge is cancelled")) == 2
+
+
+async def test_a_line_that_ended_as_booked_is_no_renewal(bench: Bench) -> None:
+    """The first line's month is over, as it was booked; the other goes on: nobody is told that the bridge renewed."""
+    run, found, planned, _ = await until_the_first_line_has_ended(bench)
+    for hours in (1, 20):
+        await pass_to(bench, found.dates.commitment_end + hours * HOUR)
+        await bench.answer(run, action="look again", decided_by=WEBHOOK)
+    assert subscription(bench, found)["status"] == "Cancelled"
+    assert not [one for one in mails(bench, to=TOM) if "renewed unsigned" in one.text]
+    assert (await bench.state(planned)).name == "PutOff"
+
+
+def office_day(end: datetime) -> date:
+    """The day of a month's end, as the MSP counts it."""
+    return end.date() if end.hour >= 5 else (end - DAY).date()
 
 
 async def test_signed_in_time_while_nothing_ran_it_is_kept(bench: Bench) -> None:

@@ -295,7 +295,8 @@ async def test_an_end_that_fails_is_sent_once_and_says_whether_it_is_known(
     sandbox.control("POST", "faults", {"vendor": "pax8", "method": "DELETE", "kind": kind})
     with pytest.raises(fault):
         await pax8.cancel_at(subscription.id, end_of(subscription), Allows())
-    assert [one["method"] for one in sandbox.ledger("pax8", place)] == ["DELETE"]
+    sent = [one["method"] for one in sandbox.ledger("pax8", place) if one["method"]]  # not what Pax8 does by itself
+    assert sent == ["DELETE"]
     assert ((await pax8.subscription(subscription.id)).end is not None) is done
 
 
