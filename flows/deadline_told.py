@@ -9,13 +9,12 @@ from prefect.states import Completed
 from rules.people import Person, same_address
 from rules.request import CheckedRequest
 from tasks import bridge_letters
-from tasks.bridges import GUARD, book_guard, request_of, wake_procedure
+from tasks.bridges import book_guard, has_guard, request_of, wake_procedure
 from tasks.case import Case
 from tasks.contacts import authorised_contacts
 from tasks.ending import BridgeIds, TermReading
 from tasks.office import office
 from tasks.people import colleague
-from tasks.runs import runs_tagged
 from tasks.tickets import complete_ticket, note_stage
 
 DAY = timedelta(days=1)
@@ -83,9 +82,9 @@ async def told_before(case: Case, ids: BridgeIds, terms: list[TermReading], whol
 async def not_told_of(case: Case, terms: list[TermReading], whole: bool) -> tuple[list[TermReading], str]:
     """The lines that no other run of this deadline has told of, by their ends' guards, and what marks them if only
     some; none where each has its guard. Found once for this run and these lines: its own guards come last."""
-    guards = {one: runs_tagged([GUARD, f"guard-of:{one}"]) for one in (term.subscription_id for term in terms)}
-    key = "told-of" if whole else f"told-of-{'-'.join(sorted(one[:8] for one in guards))}"
-    kept = await case.journal.put(key, [one for one, runs in guards.items() if not [run async for run in runs]])
+    lines = [term.subscription_id for term in terms]
+    key = "told-of" if whole else f"told-of-{'-'.join(sorted(one[:8] for one in lines))}"
+    kept = await case.journal.put(key, [one for one in lines if not await has_guard(one, "unsigned", "dead")])
     new = [one for one in terms if one.subscription_id in kept]
     if whole and len(new) == len(terms):
         return terms, ""

@@ -98,10 +98,10 @@ async def book_guard(
     await book_timed(GUARD_END, look_at, key, parameters, tags)
 
 
-async def has_guard(subscription_id: str, why: str) -> bool:
-    """Whether a booked end of that subscription is guarded for that reason: then everybody was told of it."""
+async def has_guard(subscription_id: str, *why: str) -> bool:
+    """Whether a booked end of that subscription is guarded for one of these reasons: then everybody was told of it."""
     runs = runs_tagged([GUARD, f"guard-of:{subscription_id}"])
-    return bool([run async for run in runs if run.parameters.get("why") == why])
+    return bool([run async for run in runs if run.parameters.get("why") in why])
 
 
 def parameters_of(ids: BridgeIds) -> dict[str, object]:
