@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol, cast
 
@@ -75,9 +76,14 @@ class Sandbox:
                 one.seed(self.world)
             self.world.store.put("sandbox", "seeded", {"at": self.world.now().isoformat()})
 
-    def reset(self) -> None:
-        """Back to the freshly seeded world: records, ledger, faults, timers and clock."""
+    def reset(self, now: datetime | None = None) -> None:
+        """Back to the freshly seeded world: records, ledger, faults, timers and clock.
+
+        With `now`, an aware moment, the world begins there: what it holds is as old as it would be today.
+        """
         self.world.clear()
+        if now is not None:
+            self.world.clock.set(now)
         self.seed()
 
     @asynccontextmanager

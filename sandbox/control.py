@@ -23,8 +23,8 @@ class Owner(Protocol):
 
     world: World
 
-    def reset(self) -> None:
-        """Back to the freshly seeded world."""
+    def reset(self, now: datetime | None = None) -> None:
+        """Back to the freshly seeded world, which begins at an aware moment, or today."""
 
 
 class Wrong(ValueError):
@@ -100,10 +100,7 @@ class _Levers:
         """
         body = await _object(request, ("local", "now", "to", *_ADVANCES))
         if "now" in body:
-            moment = datetime.fromisoformat(str(body["now"]))
-            if moment.tzinfo is None:
-                raise Wrong("now must have an offset")
-            self.world.clock.set(moment)
+            self.world.clock.set(_moment(body["now"]))
         elif "local" in body:
             moment = datetime.fromisoformat(str(body["local"]))
             if moment.tzinfo is not None:
@@ -230,8 +227,9 @@ class _Levers:
         return JSONResponse({"id": request.path_params["message"]})
 
     async def reset(self, request: Request) -> Response:
-        """Back to the freshly seeded world."""
-        self.owner.reset()
+        """Back to the freshly seeded world, as it begins today or at `now`, which has an offset."""
+        body = await _object(request, ("now",)) if await request.body() else {}
+        self.owner.reset(_moment(body["now"]) if "now" in body else None)
         return JSONResponse({"reset": True})
 
     async def unknown(self, request: Request) -> Response:
@@ -247,6 +245,13 @@ def _answered(act: Answer) -> Answer:
             return JSONResponse({"error": str(wrong)}, status_code=400)
 
     return answer
+
+
+def _moment(given: object) -> datetime:
+    moment = datetime.fromisoformat(str(given))
+    if moment.tzinfo is None:
+        raise Wrong("now must have an offset")
+    return moment
 
 
 async def _object(request: Request, known: tuple[str, ...]) -> Record:

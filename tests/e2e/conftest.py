@@ -48,7 +48,7 @@ def sandbox(stack: LocalStack) -> Iterator[Sandbox]:
     wanted = {"flows": {"name": {"any_": ["new-subscription"]}}}
     for run in httpx.post(f"{stack.prefect_api}/flow_runs/filter", json=wanted).raise_for_status().json():
         httpx.delete(f"{stack.prefect_api}/flow_runs/{run['id']}").raise_for_status()
-    control.reset()
+    control.reset(now=None)
     control.post("pax8/provisioning", {"mode": "instant"})
     yield control
     control.post("connect", {"mode": "normal"})

@@ -7,7 +7,6 @@ import shutil
 import ssl
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +35,6 @@ from tests.procedures.harness import (
     process,
     python,
 )
-from tests.procedures.ledger import CALENDAR
 
 RECORDED_IN_BATCHES = {
     # Task runs and events are written down together, a moment later: one by one they are a third of the server's work.
@@ -199,23 +197,10 @@ async def deployments(prefect_settings: None, prefect_database: str, sandbox_url
     return ids
 
 
-def quiet_monday(now: datetime) -> datetime:
-    """Ten o'clock in New York on the next Monday that begins two weeks without a holiday.
-
-    A test that counts days forward meets the same weekdays whenever it runs, and no long weekend.
-    """
-    weekdays = (*range(5), *range(7, 12))
-    day = CALENDAR.day_of(now) + timedelta(days=1)
-    while day.weekday() != 0 or not all(CALENDAR.is_business_day(day + timedelta(days=one)) for one in weekdays):
-        day += timedelta(days=1)
-    return CALENDAR.start_of(day) + timedelta(hours=10)
-
-
 @pytest_asyncio.fixture
 async def bench(deployments: dict[str, Any], sandbox_url: str) -> AsyncIterator[Bench]:
     sandbox = Sandbox(sandbox_url)
     sandbox.reset()
-    sandbox.set_clock(quiet_monday(sandbox.now()))
     bench = Bench(all_flows(), deployments, sandbox)
     yield bench
     await bench.forget_all()

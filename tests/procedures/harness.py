@@ -29,6 +29,8 @@ from prefect.exceptions import Abort, Pause
 from prefect.flow_engine import run_flow_async
 from prefect.states import Pending
 
+from tests.procedures.days import START
+
 ROOT = Path(__file__).resolve().parents[2]
 NETS = ("reconcile", "audit")
 """The flows that are no procedure of anybody's."""
@@ -75,8 +77,9 @@ class Sandbox:
         self.url = url
         self.http = httpx.Client(base_url=f"{url}/_sandbox", timeout=30)
 
-    def reset(self) -> None:
-        self.post("reset")
+    def reset(self, now: datetime | None = START) -> None:
+        """The world anew, as it begins on that day; None: today."""
+        self.post("reset", {"now": now.isoformat()} if now else {})
 
     def get(self, path: str, **params: Any) -> Any:
         return self.http.get(path, params=params).raise_for_status().json()

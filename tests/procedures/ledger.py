@@ -12,12 +12,11 @@ from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
-from rules.calendar import Calendar
 from sandbox.mail_sentence import offered_sentence
 from sandbox.world import SEED
+from tests.procedures.days import CALENDAR
 from tests.procedures.harness import Sandbox
 
-CALENDAR = Calendar(time_zone="America/New_York", country="US", subdivision="NY")
 CUSTOMER = SEED.templates[0].customer_role
 TOP, COMPLETE = 4, 5
 REPLY_DAYS = 3

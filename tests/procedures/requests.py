@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from tests.procedures.days import FRIDAY
+
 TOM = "tom@northgate.example"
 JO = "jo@northgate.example"
 IVY = "ivy@northgate.example"
@@ -63,7 +65,7 @@ def bridge(**changed: Any) -> dict[str, Any]:
             "signer": "",
             "confirmer": "ada@contoso.example",
             "why_now": "The drawing office starts on Wednesday.",
-            "needed_by": "2026-11-27",
+            "needed_by": FRIDAY.isoformat(),
             **changed,
         },
     )

@@ -216,8 +216,9 @@ async def test_a_word_buys_one_thing_and_what_the_mail_offered(bench: Bench) -> 
     """One "ok" for two procedures buys for the first alone; thirty in the run's memory aren't the three of the mail."""
     reopen(bench)
     run = await offered(bench)
+    later = (bench.sandbox.today() + timedelta(days=30)).isoformat()
     other = await offered(
-        bench, ticket=OTHER_NUMBER, product="Power BI Pro", quote_line="Power BI Pro", seats=5, needed_by="2026-12-24"
+        bench, ticket=OTHER_NUMBER, product="Power BI Pro", quote_line="Power BI Pro", seats=5, needed_by=later
     )
     await writes_back(bench, run, text="ok")
     await bench.reconcile()

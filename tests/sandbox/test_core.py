@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -388,3 +388,24 @@ def test_a_timer_that_fails_does_not_stop_the_sandboxes_time(sandbox: Served) ->
     sandbox.control("clock", {"advance_days": 40})
     renewed = {e["subscription"] for e in sandbox.effects("commitment renewed")}
     assert renewed and broken not in renewed
+
+
+def test_a_new_world_begins_on_the_day_that_is_asked_for(sandbox: Served) -> None:
+    """What is held ends as far ahead as it would today, and nothing happened by itself on the way there."""
+
+    def days_left() -> dict[str, int]:
+        today = datetime.fromisoformat(sandbox.control("clock", method="GET")["now"])
+        held = sandbox.control("records/pax8.subscriptions", method="GET")["records"]
+        ends = {
+            key: datetime.fromisoformat(one["commitment"]["endDate"]) for key, one in held.items() if one["commitment"]
+        }
+        return {key: (end - today).days for key, end in ends.items()}
+
+    before = days_left()
+    later = datetime.now(UTC) + timedelta(days=40)
+    sandbox.control("reset", {"now": later.isoformat()})
+    after = days_left()
+    assert after.keys() == before.keys()
+    assert all(abs(after[key] - before[key]) <= 3 for key in before), "months differ in length, and no more"
+    assert sandbox.effects() == []
+    assert sandbox.http.post("/_sandbox/reset", json={"now": "2026-12-07T10:00:00"}).status_code == 400, "no offset"
