@@ -176,7 +176,7 @@ async def test_nobody_acts_and_it_renews_once_more_a_person_hears_before_and_aft
     bench.sandbox.advance(days=9)
     await bench.reconcile()
     await read(bench, run)
-    for days, told in ((10, 1), (330, 1), (15, 2), (15, 3)):
+    for days, told in ((10, 1), (330, 1), (18, 2), (12, 3)):
         bench.sandbox.advance(days=days)
         await bench.reconcile()
         found = mails(bench, TOM, "a person must act")
