@@ -9,7 +9,7 @@ from datetime import datetime
 
 from rules.events import Confirmed, ReplyRead
 from rules.people import AuthorisedContact
-from rules.written import OnTicket, Verdict, Written
+from rules.written import OnTicket, Verdict, Written, WrittenKind
 from tasks import terms_letters
 from tasks.case import Case
 from tasks.casefile import in_markdown
@@ -134,8 +134,19 @@ async def press_reader(case: Case, inbox: Inbox, round_: int) -> tuple[str, date
     return written.sender_name or written.sender, until
 
 
+def warning(written: Written) -> tuple[str, ...]:
+    """What the reader of a mail must know of its sender, where the sender's domain was not verified (B3)."""
+    if written.kind is not WrittenKind.MAIL or written.authenticated:
+        return ()
+    return (
+        f"**The mail server could not verify that this came from {in_markdown(written.sender)}: anybody may have "
+        "written it. Ring the contact, at the number you know, before you act on it (B3).**",
+        "",
+    )
+
+
 def explain_messages(messages: list[tuple[str, Written]]) -> str:
-    """Messages in full, above the form; of a quotation's empty lines none."""
+    """Messages in full, above the form; of a quotation's empty lines none. Who may not be who he says is named."""
     calendar = office().settings.calendar
     lines: list[str] = []
     for name, written in messages:
@@ -144,6 +155,7 @@ def explain_messages(messages: list[tuple[str, Written]]) -> str:
             f"### {in_markdown(written.sender_name or written.sender)}, {calendar.in_words(written.received_at)}",
             f"{written.kind.value}, {in_markdown(written.sender)}: {in_markdown(written.subject)} ({name})",
             "",
+            *warning(written),
             *(f"> {in_markdown(line)}  " for line in written.whole_text.splitlines() if line.strip() != ">"),
         ]
     return "\n".join(lines)

@@ -17,7 +17,7 @@ from rules.order import Billing, Filled, Frozen, Price, Term
 from rules.people import AuthorisedContact, same_address
 from rules.refusal import Problem
 from rules.request import MOST_SEATS
-from rules.written import PersonsReading, Verdict, Written, WrittenKind, why_no_evidence, why_not_read
+from rules.written import PersonsReading, Verdict, Written, WrittenKind, unverified, why_no_evidence, why_not_read
 
 SEVEN_DAYS = timedelta(days=7)
 """How long added seats can be given back; on an annual term they stay for its rest after that (S3, pax8.md §12)."""
@@ -172,7 +172,8 @@ def judge_seats(
 ) -> tuple[Verdict, str]:
     """What a text is worth for this increase, and why in one sentence; the reason is empty for CONFIRMS.
 
-    By itself it confirms only as a reply to our mail whose own first line is one of its sentences.
+    By itself it confirms only as a reply to our mail whose own first line is one of its sentences, and whose sender's
+    domain was verified.
     """
     why_not = why_no_evidence(written, may_confirm)
     if why_not is not None:
@@ -180,7 +181,7 @@ def judge_seats(
     if written.received_at < not_before:
         return Verdict.IS_NO_EVIDENCE, f"It is older than {not_before:%Y-%m-%d} (S1)."
     if chosen_by_sentence(written, offer) is not None:
-        return Verdict.CONFIRMS, ""
+        return (Verdict.CONFIRMS, "") if written.authenticated else (Verdict.NEEDS_READING, unverified(written))
     return Verdict.NEEDS_READING, "Its first line is not a sentence that our mail offers (S1)."
 
 

@@ -47,8 +47,9 @@ class Written(Frozen):
 
     `source_id`: Graph's immutable id, or the note's or attachment's id. `stable_id`: the Internet message id of a
     mail, else `note:401` or `attachment:17`; it is what is used once. `own_text`: without what is quoted, empty
-    where that is not known; `whole_text`: all of it. `filed`: the mail lies in the customer's folder; notes and
-    attached messages lie where they belong. `from_us`: one of ours wrote it.
+    where that is not known; `whole_text`: all of it. `authenticated`: the receiving server found the mail to be from
+    its sender's domain (DMARC); of notes and attached messages nobody knows. `filed`: the mail lies in the customer's
+    folder; notes and attached messages lie where they belong. `from_us`: one of ours wrote it.
     """
 
     kind: WrittenKind
@@ -63,6 +64,7 @@ class Written(Frozen):
     whole_text: str
     conversation_id: str = ""
     automatic: bool = False
+    authenticated: bool = False
     from_us: bool = False
     filed: bool = False
 
@@ -107,7 +109,8 @@ class Verdict(StrEnum):
 def judge(written: Written, offer: TermsOffer, may_confirm: tuple[AuthorisedContact, ...]) -> tuple[Verdict, str]:
     """What this text is worth for these terms, and why in one sentence; the reason is empty for CONFIRMS.
 
-    It confirms by itself only as a mail in reply to ours whose own first line is the sentence that ours offers.
+    It confirms by itself only as a mail in reply to ours whose own first line is the sentence that ours offers, and
+    whose sender's domain was verified: anybody can write an authorised contact's address into `From`.
     """
     why_not = why_no_evidence(written, may_confirm)
     if why_not is not None:
@@ -156,6 +159,8 @@ def _why_read(written: Written, offer: TermsOffer) -> str:
     if written.kind is not WrittenKind.MAIL:
         kind = "a ticket note" if written.kind is WrittenKind.NOTE else "an attached message"
         return f"It is {kind}: only a reply by mail confirms by itself (B3)."
+    if not written.authenticated:
+        return unverified(written)
     ours = [one for one in (offer.conversation_id, *offer.also_in) if one]
     if written.conversation_id not in ours:
         return "It is no reply to the mail with these terms (B5)."
@@ -163,6 +168,11 @@ def _why_read(written: Written, offer: TermsOffer) -> str:
     if line not in (sentence, f"{sentence}."):
         return "Its first line is not the sentence that our mail offers (B5)."
     return ""
+
+
+def unverified(written: Written) -> str:
+    """Why a mail does not count by itself, whatever it says (B3)."""
+    return f"Nothing proves that it came from {written.sender}: the mail server did not verify its domain (B3)."
 
 
 def _entries(address: str, contacts: tuple[AuthorisedContact, ...]) -> list[AuthorisedContact]:

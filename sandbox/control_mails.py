@@ -12,6 +12,7 @@ from sandbox.world import SEED
 
 _FIELDS = (
     "attachments",
+    "authenticated",
     "body",
     "conversation",
     "delay",
@@ -27,6 +28,7 @@ _FIELDS = (
 )
 _ANSWER = (
     "attachments",
+    "authenticated",
     "automatic",
     "delay",
     "from",
@@ -54,7 +56,8 @@ def delivered(world: World, given: Any) -> str:
     """Delivers the mail that a control request describes; TypeError says what it lacks.
 
     `{"from", "subject", "body" (plain text; or "html"), "to", "sender_name", "in_reply_to" (Internet message id) or
-    "conversation" (its id), "headers", "attachments", "delay" (sandbox seconds), "times" (the same mail again)}`.
+    "conversation" (its id), "headers", "attachments", "delay" (sandbox seconds), "times" (the same mail again),
+    "authenticated" (false: somebody else wrote that sender's address into it)}`.
     """
     if not isinstance(given, dict) or not given.get("from") or "subject" not in given:
         raise TypeError("a mail needs at least from and subject")
@@ -71,6 +74,7 @@ def delivered(world: World, given: Any) -> str:
         in_reply_to=given.get("in_reply_to") or _newest_of(world, given.get("conversation")),
         headers=dict(given.get("headers", {})),
         attachments=tuple(given.get("attachments", [])),
+        authenticated=bool(given.get("authenticated", True)),
         after_seconds=float(given.get("delay") or 0),
     )
     return _deliver(world, mail, int(given.get("times", 1)))
@@ -84,7 +88,8 @@ def answered(world: World, which: str, given: Any) -> str:
     `sender_name`, `subject`, `to`, `headers`, `attachments`, `delay` (sandbox seconds), `times` (the same mail again,
     by its Internet message id too). The answered mail is quoted below unless `quoted` is false. `automatic`: an
     out-of-office note, which quotes nothing unless told. `new_conversation`: it joins none, and what it quotes counts
-    as its own. `unique_body`: what Exchange takes for its own part, where it errs. An answer goes where the mail asks
+    as its own. `unique_body`: what Exchange takes for its own part, where it errs. `authenticated` false:
+    somebody else wrote that sender's address into it. An answer goes where the mail asks
     for it: past this mailbox unless `to` says otherwise, and that is an error here.
     """
     if not isinstance(given, dict):
@@ -119,6 +124,7 @@ def answered(world: World, which: str, given: Any) -> str:
         after_seconds=float(given.get("delay") or 0),
         quotes=bool(given.get("quoted", not automatic)),
         joins=not given.get("new_conversation"),
+        authenticated=bool(given.get("authenticated", True)),
         unique=given.get("unique_body"),
     )
     return _deliver(world, mail, int(given.get("times") or 1))

@@ -86,7 +86,8 @@ class IncomingMail:
 
     `in_reply_to` is an Internet message id: the mail joins that conversation and quotes the mail it answers.
     `quotes` False leaves the quotation out; `joins` False begins a conversation of its own, in which nothing that
-    is quoted is known to be. `unique` is what Exchange takes for the mail's own part, where it errs.
+    is quoted is known to be. `authenticated` False: somebody else wrote its sender's address. `unique` is what
+    Exchange takes for the mail's own part, where it errs.
     Attachments are `{"name", "contentType", "contentBytes" (base64)}`.
     """
 
@@ -102,6 +103,7 @@ class IncomingMail:
     after_seconds: float = 0
     quotes: bool = True
     joins: bool = True
+    authenticated: bool = True
     unique: str | None = None
 
 

@@ -9,6 +9,15 @@ from sandbox.graph_folders import MESSAGES, well_known_id
 from sandbox.graph_messages import as_html, keep, key_facts, new_message, text_of
 from sandbox.world import SEED
 
+_PASSED = (
+    "spf=pass (sender IP is 192.0.2.7) smtp.mailfrom={domain}; dkim=pass (signature was verified) "
+    "header.d={domain};dmarc=pass action=none header.from={domain};compauth=pass reason=100"
+)
+_FAILED = (
+    "spf=fail (sender IP is 203.0.113.66) smtp.mailfrom={domain}; dkim=none (message not signed) "
+    "header.d=none;dmarc=fail action=none header.from={domain};compauth=fail reason=001"
+)
+
 
 def register(world: World) -> None:
     """Makes the mailbox the place where `world.deliver_mail` delivers, now and after a restart."""
@@ -47,10 +56,10 @@ def _incoming(world: World, mail: IncomingMail) -> Record:
     own = own or {"contentType": "text", "content": mail.text}
     sender = recipient(mail.sender, mail.sender_name)
     people = mail.to or (SEED.msp.mailbox,)
-    passed = f"spf=pass smtp.mailfrom={domain}; dkim=pass header.d={domain}; dmarc=pass header.from={domain}"
-    headers = {"Authentication-Results": passed} | {
-        name: value for name, value in mail.headers.items() if name.lower() != "message-id"
-    }
+    results = _PASSED if mail.authenticated else _FAILED
+    headers = [("Authentication-Results", results.format(domain=domain))] + [
+        (name, value) for name, value in mail.headers.items() if name.lower() != "message-id"
+    ]
     return new_message(
         world,
         well_known_id("inbox"),
@@ -60,7 +69,7 @@ def _incoming(world: World, mail: IncomingMail) -> Record:
         sender=sender,
         toRecipients=[recipient(address) for address in people],
         internetMessageId=message_id or f"<{new_id()}@{domain}>",
-        internetMessageHeaders=[{"name": name, "value": value} for name, value in headers.items()],
+        internetMessageHeaders=[{"name": name, "value": value} for name, value in headers],
         attachments=[_attachment(one) for one in mail.attachments],
         isRead=False,
         isDraft=False,

@@ -112,6 +112,7 @@ async def as_read(message: Message, request: OnTicket) -> Written:
         whole_text=message.body.content if message.body else "",
         conversation_id=message.conversation_id,
         automatic=message.is_automatic,
+        authenticated=message.is_authenticated,
         from_us=message.is_draft or same_address(message.sender, mailbox),
         filed=filed,
     )

@@ -1,6 +1,7 @@
 """Mail as Graph gives and takes it: a message to send, what is known of one sent, and one that was received."""
 
 import base64
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Self
@@ -12,6 +13,7 @@ from vendors.wire import MaybeDateTime, VendorModel, text
 KEY_PROPERTY = "String {6c3f0a52-8f0e-4c8e-9a54-cc0117e51607} Name CountersignKey"
 """The extended property that carries a mail's key: the property's name counts case, its value doesn't."""
 
+_COMMENT = re.compile(r"\([^()]*\)")
 _INLINE_AT_MOST = 3_000_000  # bytes, all attachments of one mail together (graph.md §4.1)
 
 
@@ -172,6 +174,24 @@ class Message(MailModel):
         """Whether a machine answered: an Auto-Submitted header other than `no` (RFC 3834)."""
         said = (self.header("Auto-Submitted") or "no").split(";")[0].strip().lower()
         return said != "no"
+
+    @property
+    def is_authenticated(self) -> bool:
+        """Whether the receiving server found it to be from the domain that its sender's address names (DMARC).
+
+        By the topmost `Authentication-Results` alone (RFC 8601): Exchange Online writes its own above whatever the
+        sender may have put there. `bestguesspass`: the domain publishes no DMARC, and SPF or DKIM speaks for it. A
+        header that is missing, or says it twice or of another domain, proves nothing.
+        """
+        results = _COMMENT.sub(" ", self.header("Authentication-Results") or "").lower().split(";")
+        found = [one.split() for one in results if "dmarc=" in one or "header.from=" in one]
+        domain = self.sender.rpartition("@")[2].strip().lower()
+        return (
+            domain != ""
+            and len(found) == 1
+            and found[0][0] in ("dmarc=pass", "dmarc=bestguesspass")
+            and [one for one in found[0] if "header.from=" in one] == [f"header.from={domain}"]
+        )
 
 
 def instant(moment: datetime) -> str:

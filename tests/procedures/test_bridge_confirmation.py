@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from rules.calendar import day_in_words
-from tests.procedures.bridges import answer_terms, give_prices, listed, offered, reference, the_bridge
+from tests.procedures.bridges import answer_terms, confirm, give_prices, listed, offered, reference, the_bridge
 from tests.procedures.harness import Bench, plain
 from tests.procedures.people import (
     WEBHOOK,
@@ -76,6 +76,24 @@ async def test_the_offered_sentence_counts_by_itself(bench: Bench) -> None:
     await bench.reconcile()
     await bench.answer(run, action="look again", decided_by=TOM)
     assert ordered(bench) == [VISIO]
+
+
+async def test_a_mail_in_the_contacts_name_is_read_by_a_person_who_is_warned(bench: Bench) -> None:
+    """Anybody can write Ada's address and the sentence. Her own, with the same words, counts by itself."""
+    run = await offered(bench)
+    await answer_terms(bench, run, sentence=True, authenticated=False)
+    await bench.reconcile()
+    assert await bench.waits_for(run) == "confirmation-1"
+    assert not ordered(bench)
+    assert len(await listed(bench, run)) == 1
+    warned = f"could not verify that this came from {ADA}: anybody may have written it"
+    assert warned in plain(await bench.form(run))
+    assert mails(bench, TOM, "please read it")
+    await read_as(bench, run, "asks")
+    assert await listed(bench, run) == []
+    await confirm(bench, run)
+    assert ordered(bench) == [VISIO]
+    assert f"On the word of: {ADA}" in notes(bench, TICKET)["confirmed 1"]
 
 
 async def test_everything_else_is_read_by_a_named_person(bench: Bench) -> None:

@@ -10,7 +10,7 @@ from tasks.office import office, open_office
 from tasks.seats import SeatBasis, write_seats
 from tests.procedures.attacks import forge, memory
 from tests.procedures.bridges import reference
-from tests.procedures.harness import Bench
+from tests.procedures.harness import Bench, plain
 from tests.procedures.ledger import Ledger, Meant
 from tests.procedures.people import assert_done, launch
 from tests.procedures.requests import ADA, TOM
@@ -165,6 +165,21 @@ async def test_a_forged_memory_adds_nothing_that_was_not_confirmed(bench: Bench)
     await answer_question(bench, run, text=sentence)
     await bench.reconcile()
     assert (await bench.state(run)).name == "Not added", "the mail that went out asked for 12 → 15"
+    assert not puts(bench)
+    holds(bench)
+
+
+async def test_a_sentence_in_the_contacts_name_adds_nothing_by_itself(bench: Bench) -> None:
+    """Anybody can write her address into a mail: a person, who is warned, reads it first (B3)."""
+    run = await asked(bench)
+    await answer_question(bench, run, sentence=True, authenticated=False)
+    await bench.reconcile()
+    assert await bench.waits_for(run) == "confirmation-seats-1"
+    assert f"could not verify that this came from {ADA}" in plain(await bench.form(run))
+    assert not puts(bench)
+    await answer_question(bench, run, text="That was not me. No more seats, please.")
+    await bench.reconcile()
+    assert await bench.waits_for(run) == "confirmation-seats-1"
     assert not puts(bench)
     holds(bench)
 

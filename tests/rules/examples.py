@@ -147,6 +147,7 @@ def written(to: TermsOffer | None = None, **changes: Any) -> Written:
         "own_text": f"{sentence}\n\nAda",
         "whole_text": f"{sentence}\n\nAda\n\n> On Sunday we wrote: {sentence}",
         "conversation_id": "conversation-1",
+        "authenticated": True,
         "filed": True,
     }
     return Written.model_validate({**plain, **changes})

@@ -145,6 +145,13 @@ def test_a_mail_of_another_thread_is_read(theirs: str, ours: str) -> None:
     assert verdict(written(conversation_id=theirs), offer(conversation_id=ours)) is Verdict.NEEDS_READING
 
 
+def test_the_sentence_from_an_address_that_anybody_may_have_written_is_read() -> None:
+    """`From` is what the writer says it is; only where the receiving server vouches for the domain it counts alone."""
+    forged = written(authenticated=False)
+    assert verdict(forged) is Verdict.NEEDS_READING
+    assert ADA.email in judge(forged, offer(), (ADA,))[1]
+
+
 NO_EVIDENCE: dict[str, dict[str, Any]] = {
     "an automatic reply": {"automatic": True},
     "written by one of ours": {"from_us": True},
@@ -188,11 +195,19 @@ def test_the_senders_address_is_compared_as_mail_does() -> None:
     st.sampled_from(list(WrittenKind)),
     st.sampled_from(["conversation-1", "conversation-2", ""]),
     st.sampled_from([SENTENCE, f"{SENTENCE}.", "ok", ""]),
+    st.booleans(),
 )
 def test_every_verdict_has_exactly_its_reasons(
-    automatic: bool, from_us: bool, sender: str, seconds: int, kind: WrittenKind, thread: str, text: str
+    automatic: bool,
+    from_us: bool,
+    sender: str,
+    seconds: int,
+    kind: WrittenKind,
+    thread: str,
+    text: str,
+    proven: bool,
 ) -> None:
-    """Who and when first; then thread and words; whatever is left is read by a person."""
+    """Who and when first; then who vouches for it, thread and words; whatever is left is read by a person."""
     one = written(
         automatic=automatic,
         from_us=from_us,
@@ -201,9 +216,10 @@ def test_every_verdict_has_exactly_its_reasons(
         kind=kind,
         conversation_id=thread,
         own_text=text,
+        authenticated=proven,
     )
     evidence = not automatic and not from_us and sender == ADA.email and seconds > 0
-    unaided = kind is WrittenKind.MAIL and thread == "conversation-1" and text.startswith(SENTENCE)
+    unaided = proven and kind is WrittenKind.MAIL and thread == "conversation-1" and text.startswith(SENTENCE)
     expected = (Verdict.CONFIRMS if unaided else Verdict.NEEDS_READING) if evidence else Verdict.IS_NO_EVIDENCE
     assert verdict(one, may_confirm=(ADA, BO)) is expected
 

@@ -92,7 +92,14 @@ def test_headers_tell_who_a_mail_came_from_and_what_it_is(api: httpx.Client, ser
     (mail,) = values(api.get("messages", params={"$select": "internetMessageHeaders"}))
     headers = {h["name"]: h["value"] for h in mail["internetMessageHeaders"]}
     assert headers["Auto-Submitted"] == "auto-replied"
-    assert "dmarc=pass header.from=contoso.example" in headers["Authentication-Results"]
+    assert "dmarc=pass action=none header.from=contoso.example" in headers["Authentication-Results"]
+    arrive(server, authenticated=False, headers={"Authentication-Results": "dmarc=pass header.from=contoso.example"})
+    shown = values(api.get("messages", params={"$select": "internetMessageHeaders"}))
+    results = [
+        [h["value"].rpartition("dmarc=")[2][:4] for h in one["internetMessageHeaders"] if h["name"].startswith("Auth")]
+        for one in shown
+    ]
+    assert sorted(results) == [["fail", "pass"], ["pass"]], "the server's own stands above what the sender wrote"
     refused = api.get("messages", params={"$filter": "internetMessageHeaders/name eq 'x'"})
     assert error_code(refused, 400) == "BadRequest"
 

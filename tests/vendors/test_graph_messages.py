@@ -70,6 +70,67 @@ def test_an_id_is_one_segment_of_a_path() -> None:
     assert segment("licences@northgate.example") == "licences@northgate.example"
 
 
+def from_ada(*results: str) -> Message:
+    """A mail from Ada by its own word, below those headers."""
+    headers = [{"name": "Authentication-Results", "value": one} for one in results]
+    return Message.of(
+        {"id": "1", "from": {"emailAddress": {"address": "Ada@Contoso.example"}}, "internetMessageHeaders": headers}
+    )
+
+
+EXCHANGE = (
+    "spf=pass (sender IP is 192.0.2.7) smtp.mailfrom=contoso.example; dkim=pass (signature was verified) "
+    "header.d=contoso.example;dmarc=pass action=none header.from=contoso.example;compauth=pass reason=100"
+)
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        EXCHANGE,
+        EXCHANGE.replace("dmarc=pass", "dmarc=bestguesspass"),
+        EXCHANGE.replace("contoso.example", "CONTOSO.example"),
+        f"mx.northgate.example 1; {EXCHANGE}",
+        EXCHANGE.replace("dmarc=pass", "dmarc=pass (p=reject dis=none)"),
+    ],
+)
+def test_the_receiving_server_vouches_for_a_senders_domain(result: str) -> None:
+    """As Exchange Online and others write it (RFC 8601); of several only the topmost is the receiving server's."""
+    assert from_ada(result).is_authenticated
+    assert from_ada(result, EXCHANGE.replace("dmarc=pass", "dmarc=fail")).is_authenticated
+    assert not from_ada(EXCHANGE.replace("dmarc=pass", "dmarc=fail"), result).is_authenticated
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        "",
+        "none",
+        *(EXCHANGE.replace("dmarc=pass", f"dmarc={one}") for one in ("fail", "none", "temperror", "passing", "")),
+        EXCHANGE.replace("header.from=contoso.example", "header.from=evil.example"),
+        EXCHANGE.replace("header.from=contoso.example", "header.from=contoso.example.evil.example"),
+        EXCHANGE.replace("header.from=contoso.example", ""),
+        EXCHANGE.replace("dmarc=pass action=none header.from=contoso.example;", ""),
+        f"spf=fail smtp.mailfrom=x (dmarc=pass header.from=contoso.example); {EXCHANGE.replace('=pass', '=fail')}",
+        f'spf=fail smtp.mailfrom="; dmarc=pass header.from=contoso.example; "@evil.example; {EXCHANGE}',
+        "spf=fail smtp.mailfrom=x;dmarc=pass action=none header.from=evil.example header.from=contoso.example",
+        "dmarc=fail header.from=contoso.example;dmarc=pass header.from=contoso.example",
+    ],
+)
+def test_what_does_not_say_so_of_that_very_domain_proves_nothing(result: str) -> None:
+    """A sender chooses what stands in `From`, in the envelope and in comments."""
+    assert not from_ada(result).is_authenticated
+
+
+def test_a_mail_without_such_a_header_or_without_a_sender_proves_nothing() -> None:
+    """Neither does an address without a domain."""
+    assert not from_ada().is_authenticated
+    headers = [{"name": "Authentication-Results", "value": "dmarc=pass header.from="}]
+    for address in ("", "ada", "ada@"):
+        sender = {"emailAddress": {"address": address}}
+        assert not Message.of({"id": "1", "from": sender, "internetMessageHeaders": headers}).is_authenticated
+
+
 def test_times_are_written_in_utc_and_naive_ones_refused() -> None:
     """Whatever zone they come in."""
     assert instant(datetime(2026, 10, 1, 2, tzinfo=timezone(timedelta(hours=2)))) == "2026-10-01T00:00:00Z"
