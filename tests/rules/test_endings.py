@@ -35,6 +35,7 @@ END = datetime(2026, 12, 22, tzinfo=UTC)
 CUT_OFF = US.cut_off(date(2026, 12, 21))
 AT = CUT_OFF + timedelta(minutes=1)
 ANNUAL = terms(term=Term.ANNUAL, billing=Billing.MONTHLY)
+MONTH = timedelta(days=30)
 SECOND = timedelta(seconds=1)
 NOTHING: dict[str, Any] = {}
 Ending = UnsignedAtCutoff | AgreementDead | Superseded | EndRequest | DroppedEnd
@@ -519,12 +520,24 @@ def test_a_bridge_ends_exactly_behind_what_was_signed_for(
 # A customer's wish
 
 
-@given(calendars(), moments_between(date(2027, 1, 2), date(2029, 1, 1)), st.integers(-60, 60))
-def test_a_wish_is_fulfilled_in_the_term_that_reaches_it(calendar: Calendar, end: datetime, away: int) -> None:
-    """P18: on the day itself, in UTC or at the MSP's, or after it; a term that ends before in both renews."""
-    wished = end.date() + timedelta(days=away)
-    reached = wished <= max(end.date(), end.astimezone(calendar.zone).date())
-    assert builds(wish, commitment_end=end, calendar=calendar, wished=wished) == reached
+def last_day(moment: datetime, calendar: Calendar) -> date:
+    """The later of the day in UTC and the MSP's."""
+    return max(moment.date(), moment.astimezone(calendar.zone).date())
+
+
+@given(calendars(), moments_between(date(2027, 1, 2), date(2029, 1, 1)), st.integers(-60, 60), st.integers(-400, 3))
+def test_a_wish_is_fulfilled_in_the_term_that_reaches_it(
+    calendar: Calendar, end: datetime, away: int, asked: int
+) -> None:
+    """P18: on the day itself, in UTC or at the MSP's, or after it; a term that ends before in both renews.
+
+    A later term than the one that reaches it is nobody's wish, but for the term that ran when the customer was asked.
+    """
+    wished, asked_in, began = end.date() + timedelta(days=away), end.date() + timedelta(days=asked), end - MONTH
+    reached = wished <= last_day(end, calendar)
+    over = wished <= last_day(began, calendar) and asked_in < last_day(end, calendar)
+    changes = {"commitment_end": end, "began": began, "calendar": calendar, "wished": wished, "asked_in": asked_in}
+    assert builds(wish, **changes) == (reached and not over)
 
 
 @given(st.timedeltas(timedelta(minutes=-8), timedelta(minutes=8)))
