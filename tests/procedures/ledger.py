@@ -191,6 +191,20 @@ class Ledger:
     def signed_by_customer(self, reference: str) -> list[Effect]:
         return [one for one in self.of_reference(reference, "envelope signed") if one.facts["role"] == CUSTOMER]
 
+    def signed_before(self, reference: str, moment: int) -> list[Effect]:
+        """The customer's signatures by then, but those on a dead agreement that another had replaced (Y4)."""
+        drafted = {
+            one.facts["envelope"]: one.seq for one in self.of_reference(reference, "draft created") if one.seq < moment
+        }
+        dead = {one.facts["envelope"] for one in self.of_reference(reference, *DEAD) if one.seq < moment}
+        last = max(drafted.values(), default=0)
+        return [
+            one
+            for one in self.signed_by_customer(reference)
+            if one.seq < moment
+            and not (one.facts["envelope"] in dead and drafted.get(one.facts["envelope"], last) < last)
+        ]
+
     def bridges(self) -> list[Bought]:
         return [one for one in self.orders if one.as_bridge]
 
@@ -314,7 +328,7 @@ def why_not_ended(book: Ledger, bridge: Bought, end: Effect) -> Wrong:
         if one.facts["title"] == f"Countersign decision {bridge.reference}: unsigned at the cut-off"
     ]
     moment = min([*decided, end.seq])
-    if [one for one in book.signed_by_customer(bridge.reference) if one.seq < moment]:
+    if book.signed_before(bridge.reference, moment):
         yield "B7: cancelled although the customer had signed before the decision"
     if end.at < CALENDAR.cut_off(CALENDAR.term_end(until)):
         drafted = {o.facts["envelope"] for o in book.of_reference(bridge.reference, "draft created") if o.seq < end.seq}

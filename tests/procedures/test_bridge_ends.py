@@ -23,6 +23,7 @@ from tests.procedures.bridges import (
     the_bridge,
 )
 from tests.procedures.harness import Bench, plain
+from tests.procedures.ledger import Ledger, Meant
 from tests.procedures.people import (
     WEBHOOK,
     assert_done,
@@ -236,6 +237,10 @@ async def test_a_signature_on_the_voided_annual_agreement_keeps_no_unsigned_mont
     assert [end["subscription"] for end in booked(bench)] == [subscription]
     assert len(mails(bench, to=ADA, subject="cancelled, it ends on")) == 1
     assert not mails(bench, to=ROBERTA, subject="our own signature is missing")
+    said_yes = {str(one["id"]) for one in bench.sandbox.get("mails", direction="received")["mails"]}
+    book = Ledger(bench.sandbox, Meant(yes=said_yes))
+    assert [one.subscription for one in book.bridges()] == [subscription]
+    assert book.all_wrong() == []
 
 
 @pytest.mark.parametrize(

@@ -165,8 +165,15 @@ async def test_an_agreement_that_was_out_and_is_unknown_is_not_taken_for_deleted
     assert mails(bench, TOM, "a person must act")
 
 
-@pytest.mark.parametrize("by", ["deadline", "nobody"])
-@pytest.mark.parametrize("why", ["mind", "seats"])
+@pytest.mark.parametrize(
+    ("why", "by"),
+    [
+        ("mind", "deadline"),
+        ("seats", "nobody"),
+        pytest.param("mind", "nobody", marks=pytest.mark.soak),
+        pytest.param("seats", "deadline", marks=pytest.mark.soak),
+    ],
+)
 async def test_taken_back_only_after_the_cut_off_no_other_agreement_follows(bench: Bench, why: str, by: str) -> None:
     """The bridge ends: a new agreement for it, sent by itself perhaps, would say the contrary (B7, Y4, S1)."""
     run = await bought(bench, **(ANNUAL if why == "mind" else {}))
